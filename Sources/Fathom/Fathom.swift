@@ -1,0 +1,2 @@
+@_exported import FathomPipeline
+@_exported import FathomScenes
