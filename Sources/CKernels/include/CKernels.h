@@ -5,3 +5,4 @@
 #include "prepare.h"
 #include "temporal.h"
 #include "upsample.h"
+#include "samples16.h"

@@ -1,0 +1,1 @@
+public enum DepthKind: String, Sendable { case inverseDepth = "inverse-depth", depth, metres }
