@@ -50,6 +50,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CKernels", cSettings: cSettings),
         .target(name: "CDefaultModel", exclude: ["starter.onnx"], cSettings: cSettings),
 
@@ -66,7 +67,7 @@ let package = Package(
         library(
             "FathomPipeline",
             [
-                "FathomMedia", "FathomPicture", "CDefaultModel", logging,
+                "FathomMedia", "FathomPicture", "CDefaultModel", "CZlib", logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),

@@ -70,3 +70,8 @@ void fathom_half_to_float_be(const uint8_t *bytes, size_t count, float *values) 
         values[i] = float_of(sign | bits);
     }
 }
+
+void fathom_png_filter_up(
+    const uint8_t *row, const uint8_t *above, size_t count, uint8_t *filtered) {
+    for (size_t i = 0; i < count; i++) filtered[i] = (uint8_t)(row[i] - above[i]);
+}

@@ -19,3 +19,6 @@ void fathom_float_to_half_be(const float *values, size_t count, uint8_t *bytes);
 
 /// Reads big-endian IEEE 754 half floats; exact.
 void fathom_half_to_float_be(const uint8_t *bytes, size_t count, float *values);
+
+/// Writes row minus the row above, byte by byte: PNG's filter "Up" (PNG specification, section 9.2).
+void fathom_png_filter_up(const uint8_t *row, const uint8_t *above, size_t count, uint8_t *filtered);

@@ -2,7 +2,7 @@ import FathomCore
 import FathomDepth
 
 /// How a dump carries a sample: both take 16 bits.
-public enum FrameDumpEncoding: String, Hashable, Sendable, CaseIterable {
+public enum FrameDumpDepth: String, Hashable, Sendable, CaseIterable {
     /// Unsigned: 0…65535 stand for the ends of the declared range. `--dump-as 16`.
     case unsigned16 = "16"
     /// IEEE 754 half float of the value itself. `--dump-as 16f`.
@@ -10,7 +10,7 @@ public enum FrameDumpEncoding: String, Hashable, Sendable, CaseIterable {
 }
 
 /// The unit of depth values.
-public enum DepthUnit: String, Hashable, Sendable, CaseIterable {
+public enum DepthUnit: String, Hashable, Sendable, CaseIterable, Codable {
     /// None: scale and shift are unknown.
     case relative
     /// One over metres.
@@ -35,7 +35,7 @@ public struct FrameDumpDescription: Hashable, Sendable {
     /// Lines.
     public var height: Int
     /// How samples are carried.
-    public var encoding: FrameDumpEncoding
+    public var encoding: FrameDumpDepth
     /// What the values are.
     public var kind: DepthKind
     /// Their unit.
@@ -54,7 +54,7 @@ public struct FrameDumpDescription: Hashable, Sendable {
 
     /// Describes a dump; the writer and the reader check it with `validate`.
     public init(
-        title: String, width: Int, height: Int, encoding: FrameDumpEncoding = .unsigned16,
+        title: String, width: Int, height: Int, encoding: FrameDumpDepth = .unsigned16,
         kind: DepthKind = .inverseDepth, unit: DepthUnit = .relative, range: ClosedRange<Float>,
         frameRate: Rational = Rational(30, 1), colorSize: (width: Int, height: Int)? = nil
     ) {

@@ -104,7 +104,7 @@ extension SessionDescription {
         guard let width = parameters["width"].flatMap({ Int($0) }),
             let height = parameters["height"].flatMap({ Int($0) })
         else { throw fail("has no width and height") }
-        guard let encoding = parameters["depth"].flatMap({ FrameDumpEncoding(rawValue: $0) }) else {
+        guard let encoding = parameters["depth"].flatMap({ FrameDumpDepth(rawValue: $0) }) else {
             throw fail("has depth=\(parameters["depth"] ?? "") where 16 or 16f is due")
         }
         let ends = (attribute("x-fathom-range", in: depth) ?? "").split(separator: " ")

@@ -5,7 +5,7 @@ import Glibc
 ///
 /// A pipe whose reader went away is an error here only if the program ignores SIGPIPE.
 public final class FileSink {
-    private let descriptor: Int32
+    private var descriptor: Int32
     private let owned: Bool
     private let name: String
 
@@ -20,7 +20,15 @@ public final class FileSink {
     }
 
     deinit {
-        if owned { close(descriptor) }
+        if owned, descriptor >= 0 { Glibc.close(descriptor) }
+    }
+
+    /// Closes a file, which is when some disks report that they are full.
+    public func close() throws(FathomError) {
+        guard owned, descriptor >= 0 else { return }
+        let result = Glibc.close(descriptor)
+        descriptor = -1
+        guard result == 0 else { throw Self.error("write", name, errno) }
     }
 
     /// Writes all bytes.
