@@ -8,3 +8,4 @@
 #include "samples16.h"
 #include "spin.h"
 #include "network.h"
+#include "color.h"
