@@ -5,3 +5,5 @@
 #include "prepare.h"
 #include "temporal.h"
 #include "upsample.h"
+#include "spin.h"
+#include "network.h"
