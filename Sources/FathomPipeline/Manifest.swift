@@ -44,24 +44,6 @@ public struct ManifestFrame: Hashable, Sendable {
         case container
     }
 
-    /// What is to be known about a frame.
-    public enum Flag: String, Hashable, Sendable, CaseIterable {
-        /// First after a scene cut.
-        case cut
-        /// Too dark to be trusted.
-        case dark
-        /// Blurred.
-        case blurred
-        /// Without structure.
-        case flat
-        /// The network gave values that are not finite.
-        case nonFinite = "non-finite"
-        /// The scale jumped against the frame before.
-        case scaleJump = "scale-jump"
-        /// The decoder reported damage.
-        case damaged
-    }
-
     /// Position among the files.
     public var index = 0
     /// The file's name.
@@ -90,7 +72,7 @@ public struct ManifestFrame: Hashable, Sendable {
     /// Whether the source's frame is a key frame.
     public var isKeyFrame = false
     /// What is to be known about it.
-    public var flags: Set<Flag> = []
+    public var flags: DepthFlags = []
     private var latitude: Double?
     private var longitude: Double?
 
@@ -141,8 +123,8 @@ public final class ManifestWriter {
         line.add("latitude", frame.position.flatMap { ManifestLine.number($0.latitude) })
         line.add("longitude", frame.position.flatMap { ManifestLine.number($0.longitude) })
         line.add("keyframe", frame.isKeyFrame ? "true" : "false")
-        let flags = ManifestFrame.Flag.allCases.filter { frame.flags.contains($0) }
-        line.add("flags", "[" + flags.map { "\"\($0.rawValue)\"" }.joined(separator: ",") + "]")
+        let flags = frame.flags.names.map { ManifestLine.text($0) }
+        line.add("flags", "[" + flags.joined(separator: ",") + "]")
         try write(line)
     }
 

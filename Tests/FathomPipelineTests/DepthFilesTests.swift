@@ -3,6 +3,7 @@ import FathomCore
 import FathomDepth
 import FathomPipeline
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct DepthFilesTests {
@@ -59,7 +60,7 @@ import Testing
         let conversion = try DepthConversion(from: .metres, to: .metres)
         let writer = try DepthFolderWriter(
             .init(
-                folder: folder.path, format: .png16, conversion: conversion, pngScale: scale),
+                folder: folder.url.path, format: .png16, conversion: conversion, pngScale: scale),
             header: .test)
         try writer.write(image, width: 3, height: 2)
         try writer.finish()
@@ -69,7 +70,7 @@ import Testing
         }
         #expect(samples[4] == 65535 && samples[5] == 0)
         #expect(writer.clampedSamples == 1)
-        let manifest = try Manifest(path: folder.path + "/manifest.jsonl")
+        let manifest = try Manifest(path: folder.path("manifest.jsonl"))
         #expect(manifest.frames[0].scale == steps && manifest.frames[0].kind == .metres)
         #expect(manifest.header.unit == .metres)
     }
@@ -79,12 +80,12 @@ import Testing
         let folder = try TemporaryFolder()
         let conversion = try DepthConversion(from: .inverseDepth, to: nil)
         let writer = try DepthFolderWriter(
-            .init(folder: folder.path, format: .png16, conversion: conversion), header: .test)
+            .init(folder: folder.url.path, format: .png16, conversion: conversion), header: .test)
         var random = SeededRandom(3)
         let frames = (0..<3).map { _ in (0..<35).map { _ in random.uniform(2...9) } }
         for frame in frames { try writer.write(frame, width: 7, height: 5) }
         try writer.finish()
-        let manifest = try Manifest(path: folder.path + "/manifest.jsonl")
+        let manifest = try Manifest(path: folder.path("manifest.jsonl"))
         #expect(Set(manifest.frames.map(\.range)).count == 1)
         #expect(manifest.frames.map(\.file) == ["00000000.png", "00000001.png", "00000002.png"])
         for (line, frame) in zip(manifest.frames, frames) {
@@ -127,10 +128,10 @@ import Testing
         #expect(throws: FathomError.self) {
             try DepthFolderWriter(
                 .init(
-                    folder: folder.path + "/frames", format: .png16, conversion: conversion,
+                    folder: folder.path("frames"), format: .png16, conversion: conversion,
                     pngScale: .kitti), header: .test)
         }
-        #expect(!FileManager.default.fileExists(atPath: folder.path + "/frames"))
+        #expect(!FileManager.default.fileExists(atPath: folder.path("frames")))
     }
 
     @Test("frames of an earlier run are an error without overwrite, and are gone with it")
@@ -138,15 +139,15 @@ import Testing
         let folder = try TemporaryFolder()
         let conversion = try DepthConversion(from: .inverseDepth, to: nil)
         var options = DepthFolderWriter.Options(
-            folder: folder.path, format: .npy, conversion: conversion)
-        try Data().write(to: URL(fileURLWithPath: folder.path + "/notes.txt"))
+            folder: folder.url.path, format: .npy, conversion: conversion)
+        try folder.write("notes.txt", Data())
         let writer = try DepthFolderWriter(options, header: .test)
         for _ in 0..<3 { try writer.write(values, width: 3, height: 2) }
         try writer.finish()
         #expect(throws: FathomError.self) { try DepthFolderWriter(options, header: .test) }
         options.overwrite = true
         try DepthFolderWriter(options, header: .test).finish()
-        #expect(try folder.names() == ["manifest.jsonl", "notes.txt"])
+        #expect(folder.names == ["manifest.jsonl", "notes.txt"])
     }
 
     @Test("a folder whose parent is missing, and a disk that is full, are named with the cause")
@@ -169,11 +170,11 @@ import Testing
         let folder = try TemporaryFolder()
         let conversion = try DepthConversion(from: .inverseDepth, to: nil)
         let writer = try DepthFolderWriter(
-            .init(folder: folder.path, format: format, conversion: conversion), header: .test)
+            .init(folder: folder.url.path, format: format, conversion: conversion), header: .test)
         try writer.write(values, width: 3, height: 2)
         try writer.finish()
         let name = "00000000.\(format.fileExtension)"
-        #expect(try folder.names() == [name, "manifest.jsonl"])
+        #expect(folder.names == [name, "manifest.jsonl"])
         return try folder.bytes(name)
     }
 

@@ -1,6 +1,8 @@
 import FathomCore
+import FathomDepth
 import FathomPipeline
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct ManifestTests {
@@ -29,7 +31,7 @@ import Testing
     @Test("a manifest comes back as it was written")
     func roundTrip() throws {
         let folder = try TemporaryFolder()
-        let path = folder.path + "/manifest.jsonl"
+        let path = folder.path("manifest.jsonl")
         let header = ManifestHeader(modelName: "näme \u{1}", modelHash: "ab", camera: "c.json")
         let writer = try ManifestWriter(path: path, header: header)
         let frames = (0..<3).map { frame($0) }
@@ -46,7 +48,7 @@ import Testing
     @Test("each line has the contract's keys in their order, and a line is on disk at once")
     func keys() throws {
         let folder = try TemporaryFolder()
-        let path = folder.path + "/manifest.jsonl"
+        let path = folder.path("manifest.jsonl")
         let writer = try ManifestWriter(path: path, header: .test)
         try writer.write(frame(0))
         let lines = String(decoding: try folder.bytes("manifest.jsonl"), as: UTF8.self)
@@ -66,7 +68,7 @@ import Testing
     @Test("numbers that JSON lacks become null")
     func notFinite() throws {
         let folder = try TemporaryFolder()
-        let writer = try ManifestWriter(path: folder.path + "/manifest.jsonl", header: .test)
+        let writer = try ManifestWriter(path: folder.path("manifest.jsonl"), header: .test)
         var frame = ManifestFrame.bare
         frame.range = 0...(.infinity)
         frame.wallTime = .nan
@@ -74,13 +76,13 @@ import Testing
         try writer.finish()
         let text = String(decoding: try folder.bytes("manifest.jsonl"), as: UTF8.self)
         #expect(text.contains("\"rangeMaximum\":null") && text.contains("\"wallTime\":null"))
-        #expect(try Manifest(path: folder.path + "/manifest.jsonl").frames.count == 1)
+        #expect(try Manifest(path: folder.path("manifest.jsonl")).frames.count == 1)
     }
 
     @Test("a manifest that a crash cut is read up to its last whole line")
     func cut() throws {
         let folder = try TemporaryFolder()
-        let path = folder.path + "/manifest.jsonl"
+        let path = folder.path("manifest.jsonl")
         let writer = try ManifestWriter(path: path, header: .test)
         for index in 0..<3 { try writer.write(frame(index)) }
         try writer.finish()
@@ -105,7 +107,7 @@ import Testing
         ])
     func damaged(line: String) throws {
         let folder = try TemporaryFolder()
-        let path = folder.path + "/manifest.jsonl"
+        let path = folder.path("manifest.jsonl")
         let writer = try ManifestWriter(path: path, header: .test)
         try writer.write(frame(0))
         try writer.finish()
@@ -126,23 +128,8 @@ extension ManifestFrame {
     }
 }
 
-/// A folder that is gone when the test has ended.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-        path = url.path
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func names() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-    }
-
+extension TemporaryFolder {
     func bytes(_ name: String) throws -> [UInt8] {
-        Array(try Data(contentsOf: URL(fileURLWithPath: path + "/" + name)))
+        Array(try Data(contentsOf: url.appending(path: name)))
     }
 }

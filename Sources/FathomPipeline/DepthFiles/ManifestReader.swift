@@ -84,7 +84,10 @@ private struct FrameRecord: Decodable {
         }
         if let latitude, let longitude { frame.position = (latitude, longitude) }
         frame.isKeyFrame = keyframe
-        frame.flags = Set(flags.compactMap { ManifestFrame.Flag(rawValue: $0) })
+        for bit in 0..<UInt8.bitWidth {
+            let flag = DepthFlags(rawValue: 1 << UInt8(bit))
+            if let name = flag.names.first, flags.contains(name) { frame.flags.insert(flag) }
+        }
         return frame
     }
 }

@@ -1,1 +1,0 @@
-public enum DepthKind: String, Sendable { case inverseDepth = "inverse-depth", depth, metres }
