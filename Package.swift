@@ -50,14 +50,18 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CKernels", cSettings: cSettings),
         .target(name: "CDefaultModel", exclude: ["starter.onnx"], cSettings: cSettings),
 
         // The rooms, in order of dependency.
         library("FathomCore", ["CKernels"]),
-        library(
-            "FathomGraph",
-            ["FathomCore", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+        .target(
+            name: "FathomGraph",
+            dependencies: [
+                "FathomCore", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["ONNX/onnx.proto"], swiftSettings: swiftSettings),
         library("FathomEngine", ["FathomGraph", "COpenBLAS", "CKernels"]),
         library("FathomMedia", ["FathomCore", "CFFmpeg", "CKernels"]),
         library("FathomDepth", ["FathomEngine", "CKernels"]),
@@ -66,7 +70,7 @@ let package = Package(
         library(
             "FathomPipeline",
             [
-                "FathomMedia", "FathomPicture", "CDefaultModel", logging,
+                "FathomMedia", "FathomPicture", "CDefaultModel", "CZlib", logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),

@@ -1,1 +1,33 @@
-@main struct FathomCommand { static func main() { print("fathom") } }
+import ArgumentParser
+import Fathom
+import Foundation
+
+/// The command line: parses, calls one job, prints.
+@main
+struct FathomCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fathom",
+        abstract: "Video in, depth out.",
+        discussion: """
+            fathom run drive.mp4 -o depth.mp4     a recording becomes a depth video
+            fathom probe drive.mp4                what is in a file
+            fathom doctor                         what this machine has
+            """,
+        version: FathomVersion.current,
+        subcommands: [
+            RunCommand.self, ProbeCommand.self, DoctorCommand.self, ModelCommand.self,
+            BenchCommand.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as FathomError {
+            Terminal.error("fathom: \(error)")
+            Foundation.exit(error.code.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+# Fathom's chores. `make help` lists them.
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+SWIFT ?= swift
+BUILD := $(SWIFT) build -c release
+FATHOM := .build/release/fathom
+
+.PHONY: help setup build run test lint format bench sanitize install media clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## install the Debian packages that are missing
+	@bash Scripts/setup.sh
+
+build: setup ## build in release mode
+	$(BUILD)
+
+run: build ## turn Samples/media/drive.mp4 into a depth video
+	$(FATHOM) run Samples/media/drive.mp4 -o drive.depth.mp4 --overwrite
+	@echo "The depth video is $(CURDIR)/drive.depth.mp4"
+
+test: setup ## build and run every test
+	$(BUILD) --build-tests
+	$(SWIFT) test -c release --skip-build
+
+lint: ## check formatting and the rules of the house
+	@bash Scripts/lint.sh
+
+format: ## format every Swift file
+	$(SWIFT) format format --in-place --recursive --parallel Package.swift Sources Tests Samples
+
+bench: build ## measure a whole run on this machine
+	$(FATHOM) bench pipeline
+
+sanitize: setup ## run the tests of the lower rooms under the address and thread sanitizers
+	@bash Scripts/sanitize.sh
+
+media: build ## make Samples/media anew
+	.build/release/make-sample-media Samples/media
+
+install: build ## install program, presets, completions and manual below PREFIX
+	@PREFIX="$(PREFIX)" bash Scripts/install.sh
+
+clean: ## remove what was built
+	rm -rf .build

@@ -1,0 +1,2 @@
+#define KERNEL(name) name##_scalar
+#include "temporal_body.h"

@@ -1,0 +1,2 @@
+#define KERNEL(name) name##_scalar
+#include "upsample_body.h"

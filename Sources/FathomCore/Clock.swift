@@ -1,0 +1,23 @@
+import Glibc
+
+/// The machine's clocks. Media time never comes from here.
+public enum SystemClock {
+    /// Nanoseconds since some fixed moment, never going back.
+    public static var monotonicNanoseconds: UInt64 { read(CLOCK_MONOTONIC) }
+
+    /// Nanoseconds since 1970-01-01 UTC.
+    public static var wallNanoseconds: UInt64 { read(CLOCK_REALTIME) }
+
+    private static func read(_ clock: clockid_t) -> UInt64 {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// Peak resident memory of this process in MiB.
+    public static var peakMemoryMB: Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Double(usage.ru_maxrss) / 1024
+    }
+}

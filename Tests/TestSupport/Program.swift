@@ -1,0 +1,65 @@
+import Foundation
+import Synchronization
+
+/// Runs the `fathom` program that was built with the tests.
+public struct Program: Sendable {
+    /// How a run ended.
+    public struct Result: Sendable {
+        /// The exit code; negative: the signal that ended it.
+        public var status: Int32
+        /// Standard output.
+        public var output: Data
+        /// Standard error as text.
+        public var errors: String
+
+        /// Standard output as text.
+        public var text: String { String(decoding: output, as: UTF8.self) }
+    }
+
+    /// Where this package lies.
+    public static let packageRoot = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// A program that was built beside the tests.
+    public static func path(_ name: String = "fathom") -> URL {
+        let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().appendingPathComponent(name)
+    }
+
+    /// Runs a program to its end; `whileRunning` gets the process to send it signals.
+    public static func run(
+        _ name: String = "fathom", _ arguments: [String], in folder: URL? = nil,
+        input: URL? = nil, environment: [String: String] = [:],
+        whileRunning: (Process) throws -> Void = { _ in }
+    ) throws -> Result {
+        let process = Process()
+        process.executableURL = name.hasPrefix("/") ? URL(fileURLWithPath: name) : path(name)
+        process.arguments = arguments
+        if let folder { process.currentDirectoryURL = folder }
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
+        process.standardInput =
+            try input.map { try FileHandle(forReadingFrom: $0) } ?? FileHandle.nullDevice
+        let output = Pipe()
+        let errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let collected = Mutex(Data())
+        let reader = Thread {
+            let data = errors.fileHandleForReading.readDataToEndOfFile()
+            collected.withLock { $0 = data }
+        }
+        reader.start()
+        try whileRunning(process)
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        while !reader.isFinished { sched_yield() }
+        let status =
+            process.terminationReason == .exit
+            ? process.terminationStatus : -process.terminationStatus
+        let text = collected.withLock { String(decoding: $0, as: UTF8.self) }
+        return Result(status: status, output: data, errors: text)
+    }
+}
