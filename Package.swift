@@ -56,9 +56,12 @@ let package = Package(
 
         // The rooms, in order of dependency.
         library("FathomCore", ["CKernels"]),
-        library(
-            "FathomGraph",
-            ["FathomCore", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+        .target(
+            name: "FathomGraph",
+            dependencies: [
+                "FathomCore", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["ONNX/onnx.proto"], swiftSettings: swiftSettings),
         library("FathomEngine", ["FathomGraph", "COpenBLAS", "CKernels"]),
         library("FathomMedia", ["FathomCore", "CFFmpeg", "CKernels"]),
         library("FathomDepth", ["FathomEngine", "CKernels"]),

@@ -7,6 +7,7 @@
 #include <libavfilter/buffersrc.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
+#include <libavutil/buffer.h>
 #include <libavutil/display.h>
 #include <libavutil/error.h>
 #include <libavutil/imgutils.h>
@@ -29,3 +30,10 @@ static const int fathom_error_decoder_not_found = AVERROR_DECODER_NOT_FOUND;
 static const int fathom_error_stream_not_found = AVERROR_STREAM_NOT_FOUND;
 
 static inline int fathom_error_of_errno(int code) { return AVERROR(code); }
+
+static const int fathom_error_encoder_not_found = AVERROR_ENCODER_NOT_FOUND;
+static const int fathom_error_demuxer_not_found = AVERROR_DEMUXER_NOT_FOUND;
+static const int fathom_error_protocol_not_found = AVERROR_PROTOCOL_NOT_FOUND;
+
+/// A four-letter tag as FFmpeg packs it.
+static inline uint32_t fathom_tag(char a, char b, char c, char d) { return MKTAG(a, b, c, d); }

@@ -15,7 +15,7 @@ public final class DepthMap: @unchecked Sendable {
     /// What the values mean.
     public let kind: DepthKind
     /// How many values the network gave that were not finite.
-    public let nonFiniteCount: Int
+    public private(set) var nonFiniteCount: Int
     private let storage: DepthStorage
     private let pool: DepthMapPool?
 
@@ -77,6 +77,32 @@ public final class DepthMap: @unchecked Sendable {
         try body(
             UnsafeMutableBufferPointer(start: storage.memory, count: count),
             UnsafeMutableBufferPointer(start: storage.memory + count, count: count))
+    }
+
+    /// Replaces what is not finite and counts it; inverse depth is raised to at least 0.
+    ///
+    /// Unknown counts as far: 0 in inverse depth, the farthest finite value in depth. Only before the map is shared.
+    package func replaceNonFinite() {
+        let isLargeNear = kind.isLargeNear
+        nonFiniteCount = withMutableValues { values, _ in
+            var count = 0
+            var greatest: Float = 0
+            for index in values.indices {
+                let value = values[index]
+                if value.isFinite {
+                    greatest = max(greatest, value)
+                    if isLargeNear { values[index] = max(value, 0) }
+                } else {
+                    count += 1
+                }
+            }
+            if count == 0 { return 0 }
+            for index in values.indices where !values[index].isFinite {
+                let isInfinitelyNear = isLargeNear && values[index] == .infinity
+                values[index] = isInfinitelyNear || !isLargeNear ? greatest : 0
+            }
+            return count
+        }
     }
 
     /// The depth as an array, for tests and files.

@@ -6,3 +6,6 @@
 #include "temporal.h"
 #include "upsample.h"
 #include "samples16.h"
+#include "spin.h"
+#include "network.h"
+#include "color.h"

@@ -1,0 +1,101 @@
+// Kernels of the inference engine. The caller has checked every size; nothing here allocates or fails.
+//
+// A *blocked* picture is ceil(C/8) planes of H×W pixels of 8 neighbouring channels each; a *planar* one is C planes
+// of H×W numbers. What lies in the channels that fill up the last plane is never read into a result.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels_isa.h"
+
+/// Channels of a pixel in a blocked picture.
+#define FATHOM_BLOCK 8
+
+/// A convolution of one picture: output = limit(bias + Σ weights · input + residual).
+typedef struct fathom_conv {
+    const float *input;
+    const float *weights;   // packed: see `dense` and `depthwise`
+    const float *bias;      // 8 numbers per output block
+    const float *residual;  // blocked, as the output, and not the output itself; or NULL
+    float *output;          // blocked
+    int32_t input_height, input_width, output_height, output_width;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
+    int32_t input_channels;
+    int32_t input_lanes;       // channels side by side in a pixel of the input: 8 (blocked) or 1 (planar)
+    ptrdiff_t input_row;       // numbers from row to row of the input
+    ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
+    ptrdiff_t output_block;    // numbers from one block of output channels to the next
+    float minimum, maximum;
+} fathom_conv;
+
+/// A part of a convolution's output: rows, columns, and blocks of channels, each from first to before last.
+typedef struct fathom_region {
+    int32_t first_row, last_row, first_column, last_column, first_block, last_block;
+} fathom_region;
+
+/// Functions of one number; a and b are its settings.
+typedef enum fathom_unary {
+    FATHOM_CLIP,          // min(max(x, a), b)
+    FATHOM_LEAKY_RELU,    // x < 0 ? a·x : x
+    FATHOM_SIGMOID,       // 1 / (1 + exp(−x))
+    FATHOM_TANH,          // tanh(x)
+    FATHOM_ELU,           // x < 0 ? a·(exp(x) − 1) : x
+    FATHOM_HARD_SIGMOID,  // min(max(a·x + b, 0), 1)
+    FATHOM_HARD_SWISH,    // x · min(max(x/6 + 1/2, 0), 1)
+    FATHOM_SOFTPLUS,      // log(1 + exp(x))
+    FATHOM_SQUARE_ROOT,
+    FATHOM_EXPONENTIAL,
+    FATHOM_MAGNITUDE,
+    FATHOM_NEGATION,
+} fathom_unary;
+
+/// Functions of two numbers.
+typedef enum fathom_binary {
+    FATHOM_ADD,
+    FATHOM_SUBTRACT,
+    FATHOM_MULTIPLY,
+    FATHOM_DIVIDE,
+    FATHOM_MINIMUM,
+    FATHOM_MAXIMUM,
+} fathom_binary;
+
+/// The kernels at one instruction set.
+typedef struct fathom_network_kernels {
+    /// Blocks of output channels that `dense` computes together; weights are packed for it.
+    int32_t group_blocks;
+
+    /// Every input channel reaches every output channel. `first_block` is a multiple of `group_blocks`. Weights are
+    /// packed [group of blocks][kernel row][kernel column][input channel][8 × the group's blocks]; the last group
+    /// may have fewer blocks.
+    void (*dense)(const fathom_conv *conv, const fathom_region *region);
+
+    /// Channel c of the input reaches channel c of the output; both are blocked. Weights are packed
+    /// [block][kernel row][kernel column][8].
+    void (*depthwise)(const fathom_conv *conv, const fathom_region *region);
+
+    /// output[i] = f(input[i]); in place allowed.
+    void (*unary)(fathom_unary function, float a, float b, const float *input, float *output, size_t count);
+
+    /// output[i] = f(left[i], right[i % period]); period is 1, 8 or at least count; `swapped` exchanges the
+    /// operands. In place allowed with `left`.
+    void (*binary)(fathom_binary function, int swapped, const float *left, const float *right, size_t period,
+                   float *output, size_t count);
+
+    /// output[x] = Σ weights[x·taps + t] · input[positions[x·taps + t]] for each of `lanes` (1 or 8) numbers a pixel.
+    void (*resize_columns)(const float *input, float *output, size_t columns, size_t lanes, size_t taps,
+                           const int32_t *positions, const float *weights);
+
+    /// output[i] = limit(Σ weights[t] · rows[t][i]).
+    void (*resize_rows)(const float *const *rows, const float *weights, size_t taps, float *output, size_t count,
+                        float minimum, float maximum);
+
+    /// Planar channels (8 at most, `stride` numbers apart) to one blocked plane of `count` pixels; missing ones are 0.
+    void (*block)(const float *planes, size_t stride, size_t channels, float *output, size_t count);
+
+    /// The way back.
+    void (*unblock)(const float *input, float *planes, size_t stride, size_t channels, size_t count);
+} fathom_network_kernels;
+
+/// The kernels at an instruction set, or at the highest below it that this build has.
+const fathom_network_kernels *fathom_network_kernels_at(fathom_isa isa);

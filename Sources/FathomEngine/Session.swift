@@ -1,0 +1,124 @@
+import FathomCore
+import FathomGraph
+
+/// A network ready to run on inputs of fixed shapes: its steps and the one piece of memory they work in.
+///
+/// Nothing is allocated while it runs, except by operators that have no kernel. One thread at a time may use it;
+/// the results do not depend on how many threads its pool has.
+public final class Session: @unchecked Sendable {
+    // Sendable: its memory is used by one caller at a time, as the documentation demands.
+
+    /// Names and shapes of the inputs.
+    public let inputShapes: [String: Shape]
+    /// Names and shapes of the outputs.
+    public let outputShapes: [String: Shape]
+    private let plan: Plan
+    private let pool: WorkerPool
+    private let memory: Memory
+    private let steps: [any Step]
+
+    /// Runs the passes over a graph, plans it for the given shapes and allocates its memory.
+    ///
+    /// Inputs whose shape the file states wholly may be left out of `inputShapes`.
+    public convenience init(
+        _ graph: Graph, inputShapes: [String: Shape], options: SessionOptions = SessionOptions()
+    ) throws(FathomError) {
+        guard options.precision == .fp32 else {
+            throw FathomError(
+                .usage, operation: "run", subject: "model \(graph.name)",
+                cause: "the precision \(options.precision.rawValue) is not built yet",
+                remedy: "Use fp32")
+        }
+        let rewritten = try GraphPass.apply(to: graph, disabled: options.disabledPasses)
+        let plan = try Plan(
+            rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet)
+        self.init(plan, pool: options.pool)
+    }
+
+    /// Allocates the memory of a plan.
+    public init(_ plan: Plan, pool: WorkerPool) {
+        self.plan = plan
+        self.pool = pool
+        let count = max(plan.arena.count, 1)
+        let base = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<Float>.stride, alignment: Tensor.alignment
+        ).bindMemory(to: Float.self, capacity: count)
+        base.initialize(repeating: 0, count: count)
+        let memory = Memory(base: base, offsets: plan.arena.offsets)
+        self.memory = memory
+        steps = plan.steps.map { $0.bind(memory) }
+        inputShapes = plan.inputs.mapValues(\.shape)
+        outputShapes = plan.outputs.mapValues(\.shape)
+    }
+
+    deinit { memory.base.deallocate() }
+
+    /// Fills an input in place, row-major (a picture: N×C×H×W). What it holds stays until it is filled anew.
+    public func withInput<R>(
+        _ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> R
+    ) -> R {
+        guard let input = plan.inputs[name] else {
+            preconditionFailure("the model has no input '\(name)'")
+        }
+        return body(
+            UnsafeMutableBufferPointer(
+                start: memory.writable(input.buffer), count: input.shape.count))
+    }
+
+    /// Computes the outputs from what the inputs hold.
+    public func execute() throws(FathomError) {
+        for step in steps { try run(step) }
+    }
+
+    /// Reads an output in place, row-major; valid until the next `execute`.
+    public func withOutput<R>(
+        _ name: String, _ body: (UnsafeBufferPointer<Float>, Shape) -> R
+    ) -> R {
+        guard let output = plan.outputs[name] else {
+            preconditionFailure("the model has no output '\(name)'")
+        }
+        return body(
+            UnsafeBufferPointer(
+                start: memory.readable(output.place), count: output.shape.count), output.shape)
+    }
+
+    /// Fills all inputs, computes, and copies all outputs; checks names and shapes.
+    public func run(_ inputs: [String: Tensor]) throws(FathomError) -> [String: Tensor] {
+        for (name, shape) in inputShapes {
+            guard let tensor = inputs[name], tensor.shape == shape else {
+                let given = inputs[name].map { "\($0.shape)" } ?? "missing"
+                throw FathomError(
+                    operation: "run", subject: "model \(plan.name)",
+                    cause: "the input '\(name)' is \(given) where the plan has \(shape)")
+            }
+            withInput(name) { target in
+                tensor.withUnsafeBuffer { _ = target.update(from: $0) }
+            }
+        }
+        try execute()
+        return outputShapes.keys.reduce(into: [:]) { results, name in
+            results[name] = withOutput(name) { Tensor(shape: $1, values: $0) }
+        }
+    }
+
+    /// Computes the outputs once and says how long each step took, in order.
+    public func profile() throws(FathomError) -> [(
+        node: String, operation: String, seconds: Double
+    )] {
+        var result: [(node: String, operation: String, seconds: Double)] = []
+        let clock = ContinuousClock()
+        for (planned, step) in zip(plan.steps, steps) {
+            let start = clock.now
+            try run(step)
+            let time = (clock.now - start).components
+            let seconds = Double(time.seconds) + Double(time.attoseconds) * 1e-18
+            result.append((planned.node, planned.operation, seconds))
+        }
+        return result
+    }
+
+    private func run(_ step: any Step) throws(FathomError) {
+        pool.run(chunks: step.chunks) { step.run($0) }
+        if let failure = step.failure { throw failure }
+    }
+}

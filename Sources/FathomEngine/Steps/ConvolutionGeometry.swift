@@ -1,0 +1,110 @@
+import CKernels
+import FathomCore
+import FathomGraph
+
+/// The sizes of a convolution as its kernel wants them, and the regions that its work is cut into.
+struct ConvolutionGeometry: @unchecked Sendable {
+    // Sendable: the pointers in `conv` are not set here.
+    let conv: fathom_conv
+    let regions: [fathom_region]
+    let images: Int
+    /// Numbers from picture to picture.
+    let inputImage: Int
+    let outputImage: Int
+
+    /// Numbers of input that a region should stay within, so that they are still in the second-level cache when
+    /// the next group of output channels reads them.
+    private static let regionInput = 48 * 1024
+    /// Pixels that a depthwise region should have.
+    private static let depthwisePixels = 4096
+    /// Fewer regions than this are cut further, between groups of output channels.
+    private static let fewestRegions = 8
+    /// The longest tile of any kernel: regions are whole tiles.
+    private static let tile = 12
+
+    init(_ convolution: Convolution, isPlanar: Bool, isDepthwise: Bool, groupBlocks: Int) {
+        var rows = convolution.window.rows
+        var columns = convolution.window.columns
+        let isPointwise = [rows, columns].allSatisfy {
+            $0.kernel == 1 && $0.stride == 1 && $0.before == 0 && $0.after == 0
+        }
+        if isPointwise {
+            // Pixels do not see each other: one long row.
+            columns.input *= rows.input
+            columns.output = columns.input
+            rows.input = 1
+            rows.output = 1
+        }
+        let lanes = isPlanar ? 1 : Kernels.block
+        let plane = rows.input * columns.input
+        let outputPlane = rows.output * columns.output
+        let blocks = Kernels.blocks(convolution.outputChannels)
+        images = convolution.outputShape[0]
+        inputImage =
+            isPlanar
+            ? convolution.inputChannels * plane
+            : Kernels.blocks(convolution.inputChannels) * Kernels.block * plane
+        outputImage = blocks * Kernels.block * outputPlane
+        var conv = fathom_conv()
+        conv.input_height = Int32(rows.input)
+        conv.input_width = Int32(columns.input)
+        conv.output_height = Int32(rows.output)
+        conv.output_width = Int32(columns.output)
+        conv.kernel_height = Int32(rows.kernel)
+        conv.kernel_width = Int32(columns.kernel)
+        conv.stride_y = Int32(rows.stride)
+        conv.stride_x = Int32(columns.stride)
+        conv.dilation_y = Int32(rows.dilation)
+        conv.dilation_x = Int32(columns.dilation)
+        conv.pad_top = Int32(rows.before)
+        conv.pad_left = Int32(columns.before)
+        conv.input_channels = Int32(convolution.inputChannels)
+        conv.input_lanes = Int32(lanes)
+        conv.input_row = columns.input * lanes
+        conv.input_block = plane * lanes
+        conv.output_block = outputPlane * Kernels.block
+        conv.minimum = convolution.minimum
+        conv.maximum = convolution.maximum
+        self.conv = conv
+
+        var rowsEach = rows.output
+        var columnsEach = columns.output
+        var blocksEach = isDepthwise ? 1 : blocks
+        if isDepthwise {
+            rowsEach = max(1, min(rows.output, Self.depthwisePixels / columns.output))
+        } else if isPointwise {
+            let pixels = Self.regionInput / convolution.inputChannels / Self.tile * Self.tile
+            columnsEach = max(4 * Self.tile, pixels)
+        } else {
+            let row = convolution.inputChannels * columns.input * rows.stride
+            rowsEach = max(1, min(rows.output, Self.regionInput / row))
+        }
+        let parts =
+            Self.parts(rows.output, rowsEach).count * Self.parts(columns.output, columnsEach).count
+        if !isDepthwise, parts < Self.fewestRegions {
+            let groups = (blocks + groupBlocks - 1) / groupBlocks
+            let cuts = min(groups, (Self.fewestRegions + parts - 1) / parts)
+            blocksEach = (groups + cuts - 1) / cuts * groupBlocks
+        }
+        var regions: [fathom_region] = []
+        for row in Self.parts(rows.output, rowsEach) {
+            for column in Self.parts(columns.output, columnsEach) {
+                for block in Self.parts(blocks, blocksEach) {
+                    regions.append(
+                        fathom_region(
+                            first_row: Int32(row.lowerBound), last_row: Int32(row.upperBound),
+                            first_column: Int32(column.lowerBound),
+                            last_column: Int32(column.upperBound),
+                            first_block: Int32(block.lowerBound),
+                            last_block: Int32(block.upperBound)))
+                }
+            }
+        }
+        self.regions = regions
+    }
+
+    /// 0..<`count` in pieces of `size`, the last one shorter.
+    private static func parts(_ count: Int, _ size: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: max(size, 1)).map { $0..<min($0 + size, count) }
+    }
+}

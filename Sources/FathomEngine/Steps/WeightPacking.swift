@@ -1,0 +1,68 @@
+import FathomCore
+import FathomGraph
+
+/// Puts weights in the order in which a kernel reads them; see `network.h`.
+struct WeightPacking {
+    private let convolution: Convolution
+    private let weights: Tensor
+    private let bias: Tensor?
+
+    init(_ convolution: Convolution, weights: Tensor, bias: Tensor?) {
+        self.convolution = convolution
+        self.weights = weights
+        self.bias = bias
+    }
+
+    private var taps: Int { convolution.window.rows.kernel * convolution.window.columns.kernel }
+    private var blocks: Int { Kernels.blocks(convolution.outputChannels) }
+
+    /// Eight numbers a block; zeros fill up the last.
+    func packedBias() -> Tensor {
+        let packed = Tensor(shape: [blocks * Kernels.block])
+        packed.withUnsafeMutableBuffer { target in
+            for (channel, value) in (bias?.values ?? []).enumerated() { target[channel] = value }
+        }
+        return packed
+    }
+
+    /// [block][tap][8]
+    func depthwise() -> Tensor {
+        let packed = Tensor(shape: [blocks * taps * Kernels.block])
+        packed.withUnsafeMutableBuffer { target in
+            weights.withUnsafeBuffer { source in
+                for channel in 0..<convolution.outputChannels {
+                    let (block, lane) = channel.quotientAndRemainder(dividingBy: Kernels.block)
+                    for tap in 0..<taps {
+                        target[(block * taps + tap) * Kernels.block + lane] =
+                            source[channel * taps + tap]
+                    }
+                }
+            }
+        }
+        return packed
+    }
+
+    /// [group of blocks][tap][input channel][output channel of the group]
+    func dense(groupBlocks: Int) -> Tensor {
+        let inputs = convolution.inputChannels
+        let packed = Tensor(shape: [blocks * taps * inputs * Kernels.block])
+        packed.withUnsafeMutableBuffer { target in
+            weights.withUnsafeBuffer { source in
+                for channel in 0..<convolution.outputChannels {
+                    let block = channel / Kernels.block
+                    let first = block / groupBlocks * groupBlocks
+                    let width = min(groupBlocks, blocks - first) * Kernels.block
+                    let start = first * Kernels.block * taps * inputs
+                    let lane = channel - first * Kernels.block
+                    for input in 0..<inputs {
+                        for tap in 0..<taps {
+                            target[start + (tap * inputs + input) * width + lane] =
+                                source[(channel * inputs + input) * taps + tap]
+                        }
+                    }
+                }
+            }
+        }
+        return packed
+    }
+}

@@ -1,0 +1,111 @@
+import FathomCore
+
+extension Graph {
+    /// The facts of every edge for inputs of the given shapes, in one walk; nodes whose inputs are all constant
+    /// are evaluated, so that shape arithmetic becomes constants.
+    public func facts(
+        inputShapes: [String: Shape]
+    ) throws(FathomError) -> [String: Fact] {
+        var facts = initializers.mapValues(Fact.init(constant:))
+        for input in inputs {
+            let shape = try resolve(input, inputShapes[input.name])
+            facts[input.name] = Fact(shape, input.type)
+        }
+        for node in nodes {
+            let operands = Operands(
+                node, node.inputs.map { facts[$0] }, operatorSet: operatorSet)
+            let results = try located { () throws(FathomError) in try infer(operands) }
+            for (name, fact) in zip(node.outputs, results) where !name.isEmpty {
+                facts[name] = fact
+            }
+        }
+        return facts
+    }
+
+    /// The outputs, computed by the reference evaluation of each operator.
+    public func evaluate(_ values: [String: Value]) throws(FathomError) -> [String: Value] {
+        var edges = initializers
+        for input in inputs {
+            guard let value = values[input.name] else {
+                throw error("no value is given for the input '\(input.name)'", operation: "run")
+            }
+            _ = try resolve(input, value.shape)
+            edges[input.name] = value
+        }
+        for node in nodes {
+            guard let entry = Operator.table[node.operation] else {
+                throw error("the operator '\(node.operation)' is unknown", operation: "run")
+            }
+            let operands = Operands(
+                node, node.inputs.map { edges[$0] }, operatorSet: operatorSet)
+            let results = try located { () throws(FathomError) in
+                _ = try entry.infer(operands.facts)
+                return try entry.evaluate(operands)
+            }
+            for (name, value) in zip(node.outputs, results) where !name.isEmpty {
+                edges[name] = value
+            }
+        }
+        var results: [String: Value] = [:]
+        for output in outputs { results[output.name] = edges[output.name] }
+        return results
+    }
+
+    /// The most elements of a constant that is computed while planning.
+    private static let largestFoldedCount = 1 << 24
+
+    private func infer(_ operands: Operands<Fact>) throws(FathomError) -> [Fact] {
+        guard let entry = Operator.table[operands.node.operation] else {
+            throw operands.node.error("the operator is unknown")
+        }
+        let inferred = try entry.infer(operands)
+        let isConstant = zip(operands.node.inputs, operands.inputs).allSatisfy { name, fact in
+            name.isEmpty || fact?.constant != nil
+        }
+        guard isConstant, inferred.allSatisfy({ $0.shape.count <= Self.largestFoldedCount }),
+            inferred.contains(where: { $0.constant == nil })
+        else { return inferred }
+        let values = Operands<Value>(
+            operands.node, operands.inputs.map { $0?.constant }, operatorSet: operatorSet)
+        return try entry.evaluate(values).map(Fact.init(constant:))
+    }
+
+    /// Checks a shape against what the file says of an input.
+    private func resolve(_ input: ValueInfo, _ given: Shape?) throws(FathomError) -> Shape {
+        let stated = input.dimensions?.compactMap { dimension in
+            if case .fixed(let length) = dimension { length } else { nil }
+        }
+        if given == nil, let stated, stated.count == input.dimensions?.count,
+            let shape = Shape(checking: stated)
+        {
+            return shape
+        }
+        guard let given else {
+            throw error(
+                "the shape of its input '\(input.name)' is not given", operation: "plan")
+        }
+        guard let dimensions = input.dimensions else { return given }
+        let fits =
+            dimensions.count == given.rank
+            && zip(dimensions, given.dimensions).allSatisfy { dimension, length in
+                if case .fixed(let stated) = dimension { stated == length } else { length > 0 }
+            }
+        guard fits else {
+            let words = dimensions.map(\.description).joined(separator: "x")
+            throw error(
+                "its input '\(input.name)' is \(words), not \(given)", operation: "plan")
+        }
+        return given
+    }
+
+    /// Puts the model's name before an error about a node.
+    func located<R>(_ body: () throws(FathomError) -> R) throws(FathomError) -> R {
+        do {
+            return try body()
+        } catch {
+            var located = error
+            located.subject = "model \(name), \(error.subject)"
+            throw located
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import FathomCore
+
+/// A rewriting of a graph that leaves its results as they are.
+public struct GraphPass: Sendable {
+    /// The name by which it can be disabled.
+    public let name: String
+    /// The rewriting; its result is verified by `apply`.
+    let rewrite: @Sendable (Graph) throws(FathomError) -> Graph
+
+    /// All passes, in the order in which they are applied.
+    public static let all: [GraphPass] = []
+
+    /// Applies all passes but those named in `disabled`.
+    public static func apply(
+        to graph: Graph, disabled: Set<String> = []
+    ) throws(FathomError) -> Graph {
+        if let unknown = disabled.sorted().first(where: { name in
+            !all.contains { $0.name == name }
+        }) {
+            throw FathomError(
+                .usage, operation: "disable", subject: "pass '\(unknown)'",
+                cause: "there is no such pass",
+                remedy: "Passes: \(all.map(\.name).joined(separator: ", "))")
+        }
+        var graph = graph
+        for pass in all where !disabled.contains(pass.name) {
+            graph = try pass.rewrite(graph).verified()
+        }
+        return graph
+    }
+}

@@ -1,0 +1,164 @@
+import FathomCore
+
+/// What is known of an edge before anything runs: its shape and type, and its value where that is constant.
+public struct Fact: Sendable {
+    /// The lengths of the axes.
+    public var shape: Shape
+    /// The kind of the elements.
+    public var type: ElementType
+    /// The elements, where they do not depend on the graph's inputs.
+    public var constant: Value?
+
+    /// An edge whose elements are computed.
+    public init(_ shape: Shape, _ type: ElementType = .float) {
+        self.shape = shape
+        self.type = type
+    }
+
+    /// An edge whose elements are known.
+    public init(constant: Value) {
+        shape = constant.shape
+        type = constant.type
+        self.constant = constant
+    }
+}
+
+/// A node with what arrives at its inputs: facts for a shape rule, values for an evaluation.
+public struct Operands<Element: Sendable>: Sendable {
+    /// The node.
+    public let node: Node
+    /// What arrives; nil where an optional input is absent.
+    public let inputs: [Element?]
+    /// The version of ONNX's operators that the node follows.
+    public let operatorSet: Int
+
+    /// Puts a node and its inputs together.
+    public init(_ node: Node, _ inputs: [Element?], operatorSet: Int) {
+        self.node = node
+        self.inputs = inputs
+        self.operatorSet = operatorSet
+    }
+
+    /// An input that must be there.
+    public func required(_ index: Int) throws(FathomError) -> Element {
+        guard let input = optional(index) else { throw node.error("input \(index) is missing") }
+        return input
+    }
+
+    /// An input that may be absent.
+    public func optional(_ index: Int) -> Element? {
+        index < inputs.count ? inputs[index] : nil
+    }
+}
+
+extension Operands<Fact> {
+    /// The elements of an input that decides about shapes and must be constant.
+    func constant(_ index: Int, _ what: String) throws(FathomError) -> Value {
+        guard let value = try required(index).constant else {
+            throw node.error("its \(what) depends on the data, which is not supported")
+        }
+        return value
+    }
+
+    /// As `constant`, nil where the input is absent.
+    func optionalConstant(_ index: Int, _ what: String) throws(FathomError) -> Value? {
+        optional(index) == nil ? nil : try constant(index, what)
+    }
+}
+
+extension Operands<Value> {
+    /// Floating-point elements of an input that must be there.
+    func tensor(_ index: Int) throws(FathomError) -> Tensor {
+        guard let tensor = try required(index).tensor else {
+            throw node.error("input \(index) is not floating point")
+        }
+        return tensor
+    }
+
+    /// The same operands as a shape rule sees them, all constant.
+    var facts: Operands<Fact> {
+        Operands<Fact>(
+            node, inputs.map { $0.map(Fact.init(constant:)) }, operatorSet: operatorSet)
+    }
+}
+
+/// How the planner puts an operator into steps. A kind, not a kernel: which kernel runs is the engine's choice.
+public enum Lowering: Hashable, Sendable, CaseIterable {
+    /// A (fused) convolution.
+    case convolution
+    /// One number in, one out, with a kernel (`UnaryFunction`).
+    case unary
+    /// Two operands of the same shape, or one broadcast.
+    case binary
+    /// Interpolation along the last two axes.
+    case resize
+    /// The same elements under another shape.
+    case view
+    /// A matrix product.
+    case matrix
+    /// Window maxima and means.
+    case pool
+    /// Blocks of one tensor behind those of another.
+    case concatenation
+    /// The reference evaluation, called at run time: right, slow, and it allocates.
+    case reference
+}
+
+/// How an operator is differentiated.
+public enum Gradient: Hashable, Sendable {
+    /// It is not yet, with the reason.
+    case absent(String)
+}
+
+/// How an operator is written to an ONNX file.
+public enum Export: Hashable, Sendable {
+    /// As the node of the same name.
+    case sameName
+    /// It cannot be, with the reason.
+    case absent(String)
+}
+
+/// All that is known of one operator: the one entry by which importer, shape inference, reference
+/// evaluation, planner, gradient and exporter know it.
+public struct Operator: Sendable {
+    /// The name in the default ONNX domain, or `fathom.NAME` for those that passes make.
+    public let name: String
+    /// How many inputs a node may list.
+    public let inputCount: ClosedRange<Int>
+    /// How many outputs a node may list.
+    public let outputCount: ClosedRange<Int>
+    /// How the planner treats it.
+    public let lowering: Lowering
+    /// The facts of the outputs from those of the inputs.
+    public let infer: @Sendable (Operands<Fact>) throws(FathomError) -> [Fact]
+    /// The outputs from the inputs: slow, plain and right; the definition that kernels are tested against.
+    public let evaluate: @Sendable (Operands<Value>) throws(FathomError) -> [Value]
+    /// How it is differentiated.
+    public let gradient: Gradient
+    /// How it is exported.
+    public let export: Export
+
+    init(
+        _ name: String, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
+        lowering: Lowering,
+        gradient: Gradient = .absent("training on this engine is not built yet"),
+        export: Export = .sameName,
+        infer: @escaping @Sendable (Operands<Fact>) throws(FathomError) -> [Fact],
+        evaluate: @escaping @Sendable (Operands<Value>) throws(FathomError) -> [Value]
+    ) {
+        self.name = name
+        inputCount = inputs
+        outputCount = outputs
+        self.lowering = lowering
+        self.infer = infer
+        self.evaluate = evaluate
+        self.gradient = gradient
+        self.export = export
+    }
+
+    /// Every operator by name.
+    public static let table: [String: Operator] = Dictionary(
+        uniqueKeysWithValues: [
+            convolutions, activations, arithmetic, resizes,
+        ].joined().map { ($0.name, $0) })
+}

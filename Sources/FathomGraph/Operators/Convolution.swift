@@ -1,0 +1,133 @@
+import FathomCore
+
+/// What a (fused) convolution computes, read once from its node.
+///
+/// y[n,o] = limit(b[o] + Σ w[o,i,ky,kx] · x[n, group(o)+i, …] + residual[n,o]); x is N×C×H×W, w is O×C/groups×KH×KW.
+/// ONNX operator `Conv`; the residual and the limits belong to `fathom.Conv`, which passes make.
+public struct Convolution: Sendable {
+    /// How the weights slide.
+    public let window: Window
+    /// Channels of the input.
+    public let inputChannels: Int
+    /// Channels of the output.
+    public let outputChannels: Int
+    /// Parts of the channels that do not see each other.
+    public let groups: Int
+    /// The output.
+    public let outputShape: Shape
+    /// The least value of the output; −∞ where nothing limits it.
+    public let minimum: Float
+    /// The greatest value of the output; +∞ where nothing limits it.
+    public let maximum: Float
+
+    /// Checks a node against the facts of its inputs.
+    public init(_ operands: Operands<Fact>) throws(FathomError) {
+        let node = operands.node
+        let input = try operands.required(0)
+        let weights = try operands.required(1)
+        guard input.type == .float, weights.type == .float else {
+            throw node.error("its operands are not floating point")
+        }
+        groups = try node.integer("group", default: 1)
+        guard weights.shape.rank == input.shape.rank, weights.shape.rank >= 3 else {
+            throw node.error(
+                "its weights \(weights.shape) do not fit its input \(input.shape)")
+        }
+        let kernel = Array(weights.shape.dimensions.dropFirst(2))
+        if let stated = try node.integers("kernel_shape"), stated != kernel {
+            throw node.error("kernel_shape \(stated) differs from its weights \(weights.shape)")
+        }
+        window = try Window(node, input: input.shape, kernel: kernel)
+        inputChannels = input.shape[1]
+        outputChannels = weights.shape[0]
+        guard groups > 0, inputChannels > 0, outputChannels > 0,
+            inputChannels % groups == 0, outputChannels % groups == 0,
+            weights.shape[1] == inputChannels / groups
+        else {
+            throw node.error(
+                "\(groups) groups of weights \(weights.shape) do not fit its input \(input.shape)")
+        }
+        if let bias = operands.optional(2) {
+            guard bias.shape == [outputChannels], bias.type == .float else {
+                throw node.error("its bias \(bias.shape) does not fit its weights")
+            }
+        }
+        outputShape = try node.shape(
+            [input.shape[0], outputChannels] + window.outputSizes(rank: input.shape.rank))
+        if let residual = operands.optional(3) {
+            guard residual.shape == outputShape, residual.type == .float else {
+                throw node.error("what it adds, \(residual.shape), is not \(outputShape)")
+            }
+        }
+        minimum = try node.float("minimum", default: -.infinity)
+        maximum = try node.float("maximum", default: .infinity)
+    }
+
+    func evaluate(_ operands: Operands<Value>) throws(FathomError) -> Tensor {
+        let input = try operands.tensor(0).values
+        let weights = try operands.tensor(1).values
+        let bias = try operands.optional(2) == nil ? nil : operands.tensor(2).values
+        let residual = try operands.optional(3) == nil ? nil : operands.tensor(3).values
+        let (rows, columns) = (window.rows, window.columns)
+        let (groupInputs, groupOutputs) = (inputChannels / groups, outputChannels / groups)
+        let plane = rows.output * columns.output
+        var output = [Float](repeating: 0, count: outputShape.count)
+        for index in 0..<(outputShape[0] * outputChannels) {
+            let channel = index % outputChannels
+            let firstInput =
+                index / outputChannels * inputChannels
+                + channel / groupOutputs * groupInputs
+            for row in 0..<rows.output {
+                for column in 0..<columns.output {
+                    var sum = Double(bias?[channel] ?? 0)
+                    for tapRow in 0..<rows.kernel {
+                        let y = rows.position(row, tapRow)
+                        if y < 0 || y >= rows.input { continue }
+                        for tapColumn in 0..<columns.kernel {
+                            let x = columns.position(column, tapColumn)
+                            if x < 0 || x >= columns.input { continue }
+                            for i in 0..<groupInputs {
+                                let tap =
+                                    ((channel * groupInputs + i) * rows.kernel + tapRow)
+                                    * columns.kernel + tapColumn
+                                let element =
+                                    ((firstInput + i) * rows.input + y) * columns.input + x
+                                sum += Double(weights[tap]) * Double(input[element])
+                            }
+                        }
+                    }
+                    let position = index * plane + row * columns.output + column
+                    let value = Float(sum) + (residual?[position] ?? 0)
+                    output[position] = min(max(value, minimum), maximum)
+                }
+            }
+        }
+        return Tensor(shape: outputShape, values: output)
+    }
+}
+
+extension Operator {
+    /// `Conv`, and the fused form that passes make of it and what follows it.
+    static let convolutions: [Operator] = [
+        convolution("Conv", inputs: 2...3, export: .sameName),
+        convolution(
+            fusedConvolution, inputs: 2...4,
+            export: .absent("passes make it after import; a file is written from the graph before")),
+    ]
+
+    /// The name of the convolution that adds a residual and limits its output.
+    public static let fusedConvolution = "fathom.Conv"
+
+    private static func convolution(
+        _ name: String, inputs: ClosedRange<Int>, export: Export
+    ) -> Operator {
+        Operator(
+            name, inputs: inputs, lowering: .convolution, export: export,
+            infer: { operands throws(FathomError) in
+                [Fact(try Convolution(operands).outputShape)]
+            },
+            evaluate: { operands throws(FathomError) in
+                [.floats(try Convolution(operands.facts).evaluate(operands))]
+            })
+    }
+}

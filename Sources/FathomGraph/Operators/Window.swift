@@ -1,0 +1,104 @@
+import FathomCore
+
+/// How a window slides over the rows and columns of a picture: the common part of convolutions and pools.
+///
+/// ONNX's one-dimensional windows become two-dimensional ones with a single row.
+public struct Window: Hashable, Sendable {
+    /// One of the two directions.
+    public struct Axis: Hashable, Sendable {
+        /// Length of the input.
+        public var input: Int
+        /// Length of the output.
+        public var output: Int
+        /// Taps of the window.
+        public var kernel: Int
+        /// Input elements from one output to the next.
+        public var stride: Int
+        /// Input elements from one tap to the next.
+        public var dilation: Int
+        /// Elements added before the first.
+        public var before: Int
+        /// Elements added after the last.
+        public var after: Int
+
+        /// The input element under a tap of an output; outside the input on padding.
+        func position(_ output: Int, _ tap: Int) -> Int {
+            output * stride + tap * dilation - before
+        }
+    }
+
+    /// Down the rows.
+    public var rows: Axis
+    /// Along a row.
+    public var columns: Axis
+
+    /// Reads the window of a node whose input is N×C×H×W or N×C×W.
+    ///
+    /// `kernel` has the lengths of the window's spatial axes. `ceiling` rounds the output's size up, as pools may.
+    public init(
+        _ node: Node, input: Shape, kernel: [Int], ceiling: Bool = false
+    ) throws(FathomError) {
+        let rank = input.rank - 2
+        guard rank == 1 || rank == 2 else {
+            throw node.error(
+                "its input has \(input.rank) axes",
+                remedy: "Supported: 3 (a sequence) and 4 (a picture)")
+        }
+        let strides = try node.integers("strides") ?? Array(repeating: 1, count: rank)
+        let dilations = try node.integers("dilations") ?? Array(repeating: 1, count: rank)
+        var pads = try node.integers("pads") ?? Array(repeating: 0, count: 2 * rank)
+        guard kernel.count == rank, strides.count == rank, dilations.count == rank,
+            pads.count == 2 * rank
+        else { throw node.error("its window and input do not have the same number of axes") }
+        let automatic = try node.string(
+            "auto_pad", default: "NOTSET",
+            allowed: ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])
+        if automatic != "NOTSET" { pads = Array(repeating: 0, count: 2 * rank) }
+        var axes: [Axis] = []
+        for axis in 0..<rank {
+            var entry = Axis(
+                input: input[axis + 2], output: 0, kernel: kernel[axis], stride: strides[axis],
+                dilation: dilations[axis], before: pads[axis], after: pads[axis + rank])
+            guard entry.kernel > 0, entry.stride > 0, entry.dilation > 0, entry.before >= 0,
+                entry.after >= 0, entry.input > 0
+            else { throw node.error("its window has a size, stride or padding out of range") }
+            try entry.resolve(node, automatic: automatic, ceiling: ceiling)
+            axes.append(entry)
+        }
+        columns = axes[rank - 1]
+        rows =
+            rank == 2
+            ? axes[0]
+            : Axis(input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0)
+    }
+
+    /// The output's spatial lengths, as many as the input has.
+    func outputSizes(rank: Int) -> [Int] {
+        rank == 4 ? [rows.output, columns.output] : [columns.output]
+    }
+}
+
+extension Window.Axis {
+    /// Fills in the padding that `auto_pad` asks for and the output's length.
+    fileprivate mutating func resolve(
+        _ node: Node, automatic: String, ceiling: Bool
+    ) throws(FathomError) {
+        let span = (kernel - 1).multipliedReportingOverflow(by: dilation)
+        guard !span.overflow, span.partialValue < Node.attributeLimit else {
+            throw node.error("its window is too large")
+        }
+        let extent = span.partialValue + 1
+        if automatic.hasPrefix("SAME") {
+            output = (input - 1) / stride + 1
+            let padding = max(0, (output - 1) * stride + extent - input)
+            before = automatic == "SAME_UPPER" ? padding / 2 : (padding + 1) / 2
+            after = padding - before
+            return
+        }
+        let room = input + before + after - extent
+        guard room >= 0 else { throw node.error("its window is larger than its padded input") }
+        output = room / stride + 1
+        // A window that would begin in the padding after the input is left out, as ONNX Runtime and PyTorch do.
+        if ceiling, room % stride != 0, output * stride < input + before { output += 1 }
+    }
+}

@@ -1,0 +1,68 @@
+import CFFmpeg
+import FathomCore
+import Glibc
+
+extension EncoderSettings {
+    /// Sets what each encoder calls quality, speed and threads; to be called before the encoder is opened.
+    func apply(to context: UnsafeMutablePointer<AVCodecContext>) throws(FathomError) {
+        let quality = quality ?? codec.defaultQuality
+        context.pointee.thread_count = Int32(threads)
+        if let bitrate { context.pointee.bit_rate = Int64(bitrate) }
+        let usesQuality = bitrate == nil
+        switch codec {
+        case .h264:
+            try set(context, "preset", preset ?? "medium")
+            if usesQuality { try set(context, "crf", text(quality)) }
+        case .hevc:
+            try set(context, "preset", preset ?? "medium")
+            if usesQuality { try set(context, "crf", text(quality)) }
+            // x265 prints by itself, past FFmpeg's log.
+            try set(context, "x265-params", "log-level=none:pools=\(threads)")
+        case .vp9:
+            try set(context, "deadline", "good")
+            try set(context, "cpu-used", preset ?? "4")
+            try set(context, "row-mt", "1")
+            if usesQuality {
+                context.pointee.bit_rate = 0
+                try set(context, "crf", text(quality))
+            }
+        case .av1:
+            Self.silenceSVT
+            try set(context, "preset", preset ?? "8")
+            if usesQuality { try set(context, "crf", text(quality)) }
+            try set(context, "svtav1-params", "lp=\(threads)")
+        case .ffv1:
+            context.pointee.level = 3
+            context.pointee.gop_size = 1
+            try set(context, "slicecrc", "1")
+        case .mjpeg:
+            if usesQuality {
+                context.pointee.flags |= AV_CODEC_FLAG_QSCALE
+                context.pointee.global_quality = Int32(quality) * FF_QP2LAMBDA
+            }
+        case .prores:
+            try set(
+                context, "profile", context.pointee.pix_fmt == AV_PIX_FMT_YUV444P10LE ? "4" : "3")
+            try set(context, "vendor", "apl0")
+        }
+    }
+
+    /// SVT-AV1 prints by itself; this variable is the only way to stop it from here.
+    private static let silenceSVT: Void = { _ = setenv("SVT_LOG", "-1", 0) }()
+
+    private func set(
+        _ context: UnsafeMutablePointer<AVCodecContext>, _ key: String, _ value: String
+    ) throws(FathomError) {
+        guard av_opt_set(context.pointee.priv_data, key, value, 0) >= 0 else {
+            throw FathomError(
+                .usage, operation: "use", subject: "\(key) '\(value)'",
+                cause: "\(codec.encoderName) does not know it",
+                remedy: "Leave it out to get a good default")
+        }
+    }
+
+    /// 20 rather than 20.0.
+    private func text(_ value: Double) -> String {
+        value == value.rounded() ? String(Int(value)) : String(value)
+    }
+}

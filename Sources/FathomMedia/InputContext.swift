@@ -1,0 +1,184 @@
+import CFFmpeg
+import FathomCore
+import Glibc
+
+/// Asks a closure whether FFmpeg should give up; lives as long as the context that holds its address.
+final class Interruption {
+    let isCancelled: @Sendable () -> Bool
+
+    init(_ isCancelled: @escaping @Sendable () -> Bool) { self.isCancelled = isCancelled }
+
+    /// For an `AVFormatContext`: the owner keeps `self` alive.
+    var callback: AVIOInterruptCB {
+        AVIOInterruptCB(
+            callback: { opaque in
+                guard let opaque else { return 0 }
+                let interruption = Unmanaged<Interruption>.fromOpaque(opaque).takeUnretainedValue()
+                return interruption.isCancelled() ? 1 : 0
+            }, opaque: Unmanaged.passUnretained(self).toOpaque())
+    }
+}
+
+/// One open container: owns FFmpeg's context for reading.
+final class InputContext {
+    /// Sides and areas beyond these are refused before anything is allocated for them.
+    static let maximumSide = 32768
+    static let maximumPixels = 1 << 27
+    /// A container that claims more frames a second than this is broken.
+    static let maximumFrameRate = 1_000_000.0
+
+    let pointer: UnsafeMutablePointer<AVFormatContext>
+    private let interruption: Interruption
+    private var standardInput: UnsafeMutablePointer<AVIOContext>?
+
+    /// Opens a file, an address or (with nil) standard input, and looks at the streams.
+    init(
+        path: String?, format: String? = nil, options: [String: String] = [:],
+        interruption: Interruption
+    ) throws(FathomError) {
+        MediaLog.install()
+        MediaLog.forgetMessages()
+        self.interruption = interruption
+        let subject = path ?? "standard input"
+        guard let context = avformat_alloc_context() else { throw .outOfMemory("open") }
+        context.pointee.interrupt_callback = interruption.callback
+        if path == nil {
+            standardInput = try Self.openStandardInput(interruption)
+            context.pointee.pb = standardInput
+        }
+        var dictionary: OpaquePointer?
+        defer { av_dict_free(&dictionary) }
+        for (key, value) in options { av_dict_set(&dictionary, key, value, 0) }
+        // A name with "%" is a name: patterns are resolved before.
+        av_dict_set(&dictionary, "pattern_type", "none", 0)
+        // "file:" so that a colon in a name is not taken for a protocol.
+        let url = path.map { $0.contains("://") ? $0 : "file:" + $0 } ?? ""
+        var opened: UnsafeMutablePointer<AVFormatContext>? = context
+        let code = avformat_open_input(
+            &opened, url, format.flatMap { av_find_input_format($0) }, &dictionary)
+        guard code >= 0, let opened else {
+            Self.free(&standardInput)
+            throw Self.openError(code, subject: subject, path: path, interruption: interruption)
+        }
+        pointer = opened
+        // From here on `deinit` cleans up.
+        let container = String(cString: opened.pointee.iformat.pointee.name)
+        if ["tty", "bin", "xbin", "adf", "idf"].contains(container) {
+            throw FathomError(
+                operation: "open", subject: subject, cause: "it is text, not media",
+                remedy: "Name a video file, a picture or a folder of pictures")
+        }
+        let found = Self.findStreams(opened)
+        if interruption.isCancelled() { throw Self.interrupted(subject) }
+        guard found >= 0 || opened.pointee.nb_streams > 0 else {
+            throw FathomError(
+                operation: "open", subject: subject, cause: describeError(found),
+                remedy: "The file may be damaged: play it with another program to see")
+        }
+    }
+
+    deinit {
+        var context: UnsafeMutablePointer<AVFormatContext>? = pointer
+        avformat_close_input(&context)
+        Self.free(&standardInput)
+    }
+
+    func stream(_ index: Int) -> UnsafeMutablePointer<AVStream>? {
+        guard index >= 0, index < Int(pointer.pointee.nb_streams) else { return nil }
+        return pointer.pointee.streams[index]
+    }
+
+    static func interrupted(_ subject: String) -> FathomError {
+        FathomError(
+            .interrupted, operation: "read", subject: subject, cause: "it was interrupted")
+    }
+
+    /// FFmpeg opens decoders to learn what containers don't say: they get the limit on sizes, too.
+    private static func findStreams(_ context: UnsafeMutablePointer<AVFormatContext>) -> Int32 {
+        let count = Int(context.pointee.nb_streams)
+        var options = [OpaquePointer?](repeating: nil, count: max(count, 1))
+        for index in 0..<count {
+            av_dict_set(&options[index], "max_pixels", String(maximumPixels), 0)
+        }
+        let code = avformat_find_stream_info(context, &options)
+        for index in 0..<count { av_dict_free(&options[index]) }
+        return code
+    }
+
+    private static func openError(
+        _ code: Int32, subject: String, path: String?, interruption: Interruption
+    ) -> FathomError {
+        if interruption.isCancelled() { return interrupted(subject) }
+        let message = MediaLog.lastMessage ?? ""
+        if message.contains("moov atom not found") {
+            if let path,
+                path.lowercased().hasSuffix(".heic") || path.lowercased().hasSuffix(".avif")
+            {
+                return FathomError(
+                    operation: "open", subject: subject,
+                    cause: "this FFmpeg does not read HEIF pictures",
+                    remedy: "Convert it to JPEG or PNG, or export it as JPEG from the phone")
+            }
+            return FathomError(
+                operation: "open", subject: subject,
+                cause:
+                    "it has no index ('moov'): the recording was cut off or not copied to its end",
+                remedy:
+                    "Copy it again from the card, or repair it with untrunc and an intact recording of the same camera"
+            )
+        }
+        let isUnknown = code == fathom_error_invalid_data || code == fathom_error_demuxer_not_found
+        return FathomError(
+            operation: "open", subject: subject,
+            cause: isUnknown
+                ? "it is not a media file that FFmpeg knows (\(describeError(code)))"
+                : describeError(code),
+            remedy: isUnknown
+                ? "Name a video file, a picture or a folder of pictures"
+                : "Check the name, the permissions and the network")
+    }
+
+    // MARK: Standard input
+
+    private static func openStandardInput(
+        _ interruption: Interruption
+    ) throws(FathomError) -> UnsafeMutablePointer<AVIOContext> {
+        let size = 65536
+        guard let buffer = av_malloc(size) else { throw .outOfMemory("open") }
+        let context = avio_alloc_context(
+            buffer.assumingMemoryBound(to: UInt8.self), Int32(size), 0,
+            Unmanaged.passUnretained(interruption).toOpaque(),
+            { opaque, target, count in
+                guard let opaque, let target else { return fathom_error_io }
+                let interruption = Unmanaged<Interruption>.fromOpaque(opaque).takeUnretainedValue()
+                return InputContext.readStandardInput(target, count, interruption)
+            }, nil, nil)
+        guard let context else {
+            av_free(buffer)
+            throw .outOfMemory("open")
+        }
+        return context
+    }
+
+    /// Waits in short steps, so that an interruption is noticed while nothing arrives.
+    private static func readStandardInput(
+        _ target: UnsafeMutablePointer<UInt8>, _ count: Int32, _ interruption: Interruption
+    ) -> Int32 {
+        while !interruption.isCancelled() {
+            var descriptor = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&descriptor, 1, 100)
+            if ready == 0 || (ready < 0 && errno == EINTR) { continue }
+            let got = Glibc.read(0, target, Int(count))
+            if got < 0 && errno == EINTR { continue }
+            if got < 0 { return fathom_error_of_errno(errno) }
+            return got == 0 ? fathom_error_end_of_file : Int32(got)
+        }
+        return fathom_error_exit
+    }
+
+    private static func free(_ context: inout UnsafeMutablePointer<AVIOContext>?) {
+        guard let found = context else { return }
+        av_freep(&found.pointee.buffer)
+        avio_context_free(&context)
+    }
+}

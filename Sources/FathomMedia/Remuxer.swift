@@ -1,0 +1,60 @@
+import CFFmpeg
+import FathomCore
+
+/// Rewrites a fragmented MP4 or MOV as a plain one with its index in front, packet by packet.
+enum Remuxer {
+    /// `like` is the context that wrote `source`: it has what fragments can't hold, such as chapters.
+    static func rewrite(
+        from source: String, to target: String, container: Container,
+        like original: UnsafeMutablePointer<AVFormatContext>
+    ) throws(FathomError) {
+        let input = try InputContext(
+            path: source, interruption: Interruption { false })
+        let output = try OutputContext(path: target, container: container)
+        let count = Int(original.pointee.nb_streams)
+        guard Int(input.pointer.pointee.nb_streams) >= count else {
+            throw FathomError(
+                operation: "read back", subject: source, cause: "a stream is missing",
+                remedy: "Play it as it is")
+        }
+        for index in 0..<count {
+            guard let from = original.pointee.streams[index] else { continue }
+            let stream = try output.addStream()
+            guard avcodec_parameters_copy(stream.pointee.codecpar, from.pointee.codecpar) >= 0
+            else { throw .outOfMemory("write") }
+            stream.pointee.time_base = from.pointee.time_base
+            stream.pointee.avg_frame_rate = from.pointee.avg_frame_rate
+            stream.pointee.disposition = from.pointee.disposition
+            stream.pointee.sample_aspect_ratio = from.pointee.sample_aspect_ratio
+            av_dict_copy(&stream.pointee.metadata, from.pointee.metadata, 0)
+        }
+        av_dict_copy(&output.pointer.pointee.metadata, original.pointee.metadata, 0)
+        try Chapters.copy(from: original, to: output.pointer, origin: nil, end: nil)
+        var flags = "faststart"
+        if Metadata.needsFreeKeys(original.pointee.metadata) { flags += "+use_metadata_tags" }
+        try output.writeHeader(["movflags": flags])
+        try copyPackets(from: input, to: output, streams: count)
+        try output.finish()
+    }
+
+    private static func copyPackets(
+        from input: InputContext, to output: OutputContext, streams: Int
+    ) throws(FathomError) {
+        let packet = try Packet(timeBase: AVRational(num: 1, den: 1))
+        var clocks = [CopyClock](repeating: CopyClock(), count: streams)
+        while av_read_frame(input.pointer, packet.pointer) >= 0 {
+            let index = packet.streamIndex
+            guard index < streams, let from = input.stream(index),
+                let to = output.pointer.pointee.streams[index]
+            else {
+                av_packet_unref(packet.pointer)
+                continue
+            }
+            clocks[index].order(packet.pointer)
+            av_packet_rescale_ts(
+                packet.pointer, from.pointee.time_base, to.pointee.time_base)
+            packet.pointer.pointee.pos = -1
+            try output.write(packet.pointer)
+        }
+    }
+}
