@@ -35,12 +35,14 @@ final class FilterChain {
             avfilter_inout_free(&inputs)
             avfilter_inout_free(&outputs)
         }
-        guard let outputs, let inputs else { throw .outOfMemory("filter") }
-        outputs.pointee.name = av_strdup("in")
-        outputs.pointee.filter_ctx = source
-        inputs.pointee.name = av_strdup("out")
-        inputs.pointee.filter_ctx = sink
-        try connect(description, inputs, outputs)
+        guard outputs != nil, inputs != nil else { throw .outOfMemory("filter") }
+        outputs?.pointee.name = av_strdup("in")
+        outputs?.pointee.filter_ctx = source
+        inputs?.pointee.name = av_strdup("out")
+        inputs?.pointee.filter_ctx = sink
+        // Takes both lists and leaves what it did not connect.
+        try check(
+            avfilter_graph_parse_ptr(graph, description, &inputs, &outputs, nil), description)
         try check(avfilter_graph_config(graph, nil), description)
     }
 
@@ -74,16 +76,6 @@ final class FilterChain {
             try check(code, "a frame")
             frames.append(handle)
         }
-    }
-
-    private func connect(
-        _ description: String, _ inputs: UnsafeMutablePointer<AVFilterInOut>,
-        _ outputs: UnsafeMutablePointer<AVFilterInOut>
-    ) throws(FathomError) {
-        var inputs: UnsafeMutablePointer<AVFilterInOut>? = inputs
-        var outputs: UnsafeMutablePointer<AVFilterInOut>? = outputs
-        try check(
-            avfilter_graph_parse_ptr(graph, description, &inputs, &outputs, nil), description)
     }
 
     private func check(_ code: Int32, _ what: String) throws(FathomError) {

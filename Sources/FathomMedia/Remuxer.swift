@@ -18,10 +18,13 @@ enum Remuxer {
                 remedy: "Play it as it is")
         }
         for index in 0..<count {
-            guard let from = original.pointee.streams[index] else { continue }
+            guard let from = original.pointee.streams[index], let read = input.stream(index)
+            else { continue }
             let stream = try output.addStream()
-            guard avcodec_parameters_copy(stream.pointee.codecpar, from.pointee.codecpar) >= 0
+            // The parameters as read: the container has its own form of the codecs' headers.
+            guard avcodec_parameters_copy(stream.pointee.codecpar, read.pointee.codecpar) >= 0
             else { throw .outOfMemory("write") }
+            stream.pointee.codecpar.pointee.codec_tag = from.pointee.codecpar.pointee.codec_tag
             stream.pointee.time_base = from.pointee.time_base
             stream.pointee.avg_frame_rate = from.pointee.avg_frame_rate
             stream.pointee.disposition = from.pointee.disposition
