@@ -6,7 +6,7 @@ import Synchronization
 /// Writes the depth video and copies everything else of the source.
 ///
 /// While in work the file is `NAME.partial.EXT`, playable at any instant; `finish` gives it its name. Any
-/// thread may call `write` and `copy`: one lock orders them. Copied packets that come before `start` wait.
+/// thread may call `write` and `copy`: one lock orders them. Copied packets that come before the first frame wait.
 public final class Muxer: @unchecked Sendable {
     // Sendable: everything that changes is touched under `lock` only.
 
@@ -45,9 +45,11 @@ public final class Muxer: @unchecked Sendable {
 
     private let lock = Mutex(())
     private var output: OutputContext?
+    private var encoder: Encoder?
     private var waiting: [Packet] = []
     private var origin: Timestamp?
     private var clocks: [CopyClock] = []
+    /// Whether the header and with it the first frame is written.
     private var hasFrames = false
 
     /// Checks that the output can be written and chooses the streams; nothing is created yet.
@@ -87,28 +89,18 @@ public final class Muxer: @unchecked Sendable {
     /// Whether packets of a source's stream go into the output by `copy`.
     public func copies(streamIndex: Int) -> Bool { targets[streamIndex] != nil }
 
-    /// Creates the file and writes its header.
+    /// Creates the file; its header follows with the first packets of the video.
     ///
-    /// `origin` becomes time zero of all streams; nil keeps the source's times.
+    /// `origin` becomes time zero of all streams. With nil the source's times are kept, unless the first
+    /// frame's is negative, which players would cut off: then that frame is at zero.
     public func start(_ encoder: Encoder, origin: Timestamp? = nil) throws(FathomError) {
         try lock.withLock { (_) throws(FathomError) in
             self.origin = origin
             let output = try OutputContext(path: names.partial, container: container)
-            try describe(output, encoder: encoder)
-            var header = container.growingOptions
-            if container.isMov {
-                header["movie_timescale"] = Container.movieTimescale(
-                    encoder.context.pointee.time_base)
-                if Metadata.needsFreeKeys(output.pointer.pointee.metadata) {
-                    header["movflags", default: ""] += "+use_metadata_tags"
-                }
-            }
-            try output.writeHeader(header)
             self.output = output
+            self.encoder = encoder
             clocks = streams.map { _ in CopyClock() }
-            let packets = waiting
-            waiting = []
-            for packet in packets { try writeCopy(packet, to: output) }
+            try describe(output, encoder: encoder)
         }
     }
 
@@ -116,11 +108,16 @@ public final class Muxer: @unchecked Sendable {
     public func write(_ packets: [Packet]) throws(FathomError) {
         try lock.withLock { (_) throws(FathomError) in
             guard let output else { preconditionFailure("start comes before write") }
+            guard let first = packets.first else { return }
+            if !hasFrames {
+                if origin == nil, let time = first.timestamp, time.value < 0 { origin = time }
+                try writeHeader(output)
+                hasFrames = true
+            }
             for packet in packets {
                 let pointer = packet.pointer
                 shift(pointer, timeBase: packet.timeBase)
                 try send(pointer, from: packet.timeBase, stream: videoTarget, to: output)
-                hasFrames = true
             }
         }
     }
@@ -129,7 +126,7 @@ public final class Muxer: @unchecked Sendable {
     public func copy(_ packet: Packet) throws(FathomError) {
         guard copies(streamIndex: packet.streamIndex), isInside(packet) else { return }
         try lock.withLock { (_) throws(FathomError) in
-            guard let output else {
+            guard let output, hasFrames else {
                 waiting.append(packet)
                 return
             }
@@ -144,6 +141,10 @@ public final class Muxer: @unchecked Sendable {
     public func finish() throws(FathomError) -> Int64 {
         try lock.withLock { (_) throws(FathomError) -> Int64 in
             guard let output else { return 0 }
+            guard hasFrames else {
+                throw FathomError(
+                    operation: "write", subject: path, cause: "there is no frame to write")
+            }
             self.output = nil
             try output.finish()
             let bytes = output.file.bytesWritten
@@ -194,8 +195,24 @@ public final class Muxer: @unchecked Sendable {
         if let context = source?.ffmpegContext {
             Metadata.copy(
                 context.pointee.metadata, to: &output.pointer.pointee.metadata, isStream: false)
+        }
+    }
+
+    private func writeHeader(_ output: OutputContext) throws(FathomError) {
+        if let context = source?.ffmpegContext {
             try Chapters.copy(from: context, to: output.pointer, origin: origin, end: options.end)
         }
+        var header = container.growingOptions
+        if container.isMov, let encoder {
+            header["movie_timescale"] = Container.movieTimescale(encoder.context.pointee.time_base)
+            if Metadata.needsFreeKeys(output.pointer.pointee.metadata) {
+                header["movflags", default: ""] += "+use_metadata_tags"
+            }
+        }
+        try output.writeHeader(header)
+        let packets = waiting
+        waiting = []
+        for packet in packets { try writeCopy(packet, to: output) }
     }
 
     private func describeVideo(
