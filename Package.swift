@@ -79,6 +79,11 @@ let package = Package(
             name: "fathom", dependencies: ["Fathom", argumentParser, logging],
             swiftSettings: swiftSettings),
 
+        // Samples.
+        .executableTarget(
+            name: "make-sample-media", dependencies: ["FathomMedia", "FathomScenes", "CFFmpeg"],
+            path: "Samples/MakeMedia", swiftSettings: swiftSettings),
+
         // Tests.
         .target(
             name: "TestSupport", dependencies: ["Fathom"], path: "Tests/TestSupport",
