@@ -53,35 +53,23 @@ public final class GuidedUpsampler: @unchecked Sendable {
 
     /// Rows that a thread needs for itself.
     public final class Scratch {
-        fileprivate let small: UnsafeMutablePointer<Float>
-        fileprivate let full: UnsafeMutablePointer<Float>
-        fileprivate let smallWidth: Int
-        fileprivate let fullWidth: Int
+        fileprivate let rows: UnsafeMutablePointer<Float>
+        fileprivate let stride: Int
 
-        fileprivate init(smallWidth: Int, fullWidth: Int) {
-            self.smallWidth = smallWidth
-            self.fullWidth = fullWidth
-            small = .allocate(capacity: smallWidth)
-            small.initialize(repeating: 0, count: smallWidth)
-            full = .allocate(capacity: 3 * fullWidth)
-            full.initialize(repeating: 0, count: 3 * fullWidth)
+        fileprivate init(stride: Int) {
+            self.stride = stride
+            rows = .allocate(capacity: 4 * stride)
+            rows.initialize(repeating: 0, count: 4 * stride)
         }
 
-        deinit {
-            small.deallocate()
-            full.deallocate()
-        }
+        deinit { rows.deallocate() }
     }
 
     /// Rows for one thread, for maps of the size that is loaded.
-    public func makeScratch() -> Scratch {
-        Scratch(smallWidth: planes?.stride ?? 1, fullWidth: width)
-    }
+    public func makeScratch() -> Scratch { Scratch(stride: planes?.stride ?? 1) }
 
     /// Whether scratch rows still fit the map that is loaded.
-    public func fits(_ scratch: Scratch) -> Bool {
-        scratch.smallWidth == planes?.stride && scratch.fullWidth == width
-    }
+    public func fits(_ scratch: Scratch) -> Bool { scratch.stride == planes?.stride }
 
     /// One row of depth at full size.
     ///
@@ -99,21 +87,20 @@ public final class GuidedUpsampler: @unchecked Sendable {
         let top = Int(down.first[y])
         let next = min(top + 1, planes.height - 1)
         let share = down.share[y]
-        func expand(_ plane: PaddedPlane, _ target: UnsafeMutablePointer<Float>) {
-            kernels.between(scratch.small, plane[top], plane[next], share, planes.stride)
-            across.expand(scratch.small, into: target, kernels: kernels)
+        func between(_ plane: PaddedPlane, _ slot: Int) -> UnsafeMutablePointer<Float> {
+            let target = scratch.rows + slot * planes.stride
+            kernels.between(target, plane[top], plane[next], share, planes.stride)
+            return target
         }
         switch method {
-        case .bilinear: expand(planes.depth, out)
+        case .bilinear: across.expand(between(planes.depth, 0), into: out, kernels: kernels)
         case .guided:
-            let offset = scratch.full
-            let least = offset + width
-            let greatest = least + width
-            expand(planes.slope, out)
-            expand(planes.offset, offset)
-            expand(planes.least, least)
-            expand(planes.greatest, greatest)
-            kernels.apply(out, out, offset, brightness, least, greatest, width)
+            var rows = fathom_upsample_rows(
+                slope: between(planes.slope, 0), offset: between(planes.offset, 1),
+                least: between(planes.least, 2), greatest: between(planes.greatest, 3))
+            kernels.guided(
+                out, &rows, across.first, across.share, across.isEnlarging ? 1 : 0, brightness,
+                width)
         }
     }
 }
@@ -141,6 +128,8 @@ private final class UpsamplerPlanes {
     private static let boundRadius = 2
     /// Variance of brightness (0…1) below which a surface counts as plain.
     private static let epsilon: Float = 0.002
+    /// Variance of depth, as part of the squared range, below which a surface counts as a smooth slope.
+    private static let plainRelief: Float = 0.0005
     private static let margin = 8
 
     var stride: Int { depth.stride }
@@ -159,8 +148,8 @@ private final class UpsamplerPlanes {
         brightness = plane(height)
         rawSlope = plane(height)
         rawOffset = plane(height)
-        sums = plane(4)
-        means = plane(4)
+        sums = plane(5)
+        means = plane(5)
     }
 
     func load(_ map: DepthMap, guided: Bool) {
@@ -179,7 +168,10 @@ private final class UpsamplerPlanes {
         }
         guard guided else { return }
         let kernels = fathom_upsample().pointee
-        for y in 0..<height { fit(y, kernels) }
+        let statistics = DepthStatistics(map)
+        let spread = statistics.high - statistics.low
+        let plain = max(Self.plainRelief * spread * spread, 1e-20)
+        for y in 0..<height { fit(y, plain: plain, kernels) }
         for y in 0..<height {
             average(rawSlope, y, into: slope, kernels)
             average(rawOffset, y, into: offset, kernels)
@@ -204,22 +196,24 @@ private final class UpsamplerPlanes {
         }
     }
 
-    private func fit(_ y: Int, _ kernels: fathom_upsample_kernels) {
+    private func fit(_ y: Int, plain: Float, _ kernels: fathom_upsample_kernels) {
         let radius = Self.fitRadius
         let count = 2 * radius + 1
         let scale = 1 / Float(count * count)
         rows(brightness, around: y, radius: radius) { light in
             rows(depth, around: y, radius: radius) { values in
-                let from = -Self.margin
-                kernels.column_sums(sums[0] + from, light, count, stride)
-                kernels.column_sums(sums[1] + from, values, count, stride)
-                kernels.column_products(sums[2] + from, light, light, count, stride)
-                kernels.column_products(sums[3] + from, light, values, count, stride)
+                withUnsafeTemporaryAllocation(
+                    of: UnsafeMutablePointer<Float>?.self, capacity: 5
+                ) { targets in
+                    for k in 0..<5 { targets[k] = sums[k] - Self.margin }
+                    kernels.column_moments(targets.baseAddress, light, values, count, stride)
+                }
             }
         }
-        for k in 0..<4 { kernels.box(means[k], sums[k] - radius, radius, scale, width) }
+        for k in 0..<5 { kernels.box(means[k], sums[k] - radius, radius, scale, width) }
         kernels.fit(
-            rawSlope[y], rawOffset[y], means[0], means[1], means[2], means[3], Self.epsilon, width)
+            rawSlope[y], rawOffset[y], means[0], means[1], means[2], means[3], means[4],
+            Self.epsilon, plain, width)
         rawSlope.replicateEdges(y)
         rawOffset.replicateEdges(y)
     }

@@ -29,7 +29,8 @@ public final class Session: @unchecked Sendable {
                 cause: "the precision \(options.precision.rawValue) is not built yet",
                 remedy: "Use fp32")
         }
-        let rewritten = try GraphPass.apply(to: graph, disabled: options.disabledPasses)
+        let rewritten = try GraphPass.apply(
+            to: graph, inputShapes: inputShapes, disabled: options.disabledPasses)
         let plan = try Plan(
             rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet)
         self.init(plan, pool: options.pool)

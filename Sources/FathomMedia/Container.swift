@@ -51,6 +51,13 @@ public struct Container: Hashable, Sendable {
         av_guess_format(name, nil, nil).map { UnsafePointer($0) }
     }
 
+    /// Ticks a second in which MP4 says when a stream begins: the video's, so that no start is rounded.
+    static func movieTimescale(_ timeBase: AVRational) -> String {
+        guard timeBase.num == 1, timeBase.den > 0 else { return "90000" }
+        return String(
+            Int(timeBase.den) * max(1, (10000 + Int(timeBase.den) - 1) / Int(timeBase.den)))
+    }
+
     /// How FFmpeg has to write it so that the file is playable at any instant.
     var growingOptions: [String: String] {
         switch name {

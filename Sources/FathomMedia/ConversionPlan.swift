@@ -61,7 +61,7 @@ final class ConversionPlan {
 
     /// Prefers what the container says, as players do.
     private static func aspect(stated: Rational?, frame: Rational) -> Rational {
-        if let stated, stated.isPositive, stated.numerator != stated.denominator { return stated }
+        if let stated, stated.isPositive { return stated }
         return frame.isPositive ? Rational(frame.ffmpeg) : Rational(1, 1)
     }
 

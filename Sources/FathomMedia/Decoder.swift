@@ -9,8 +9,10 @@ public final class Decoder: @unchecked Sendable {
 
     /// The stream it decodes.
     public let stream: StreamInfo
-    /// Packets that the decoder refused.
-    public private(set) var errors = 0
+    /// How often the decoder complained about the stream.
+    public var errors: Int { max(refused, earlierComplaints + codec.log.count) }
+    /// Frames at the beginning that could not be decoded, since what they build on is missing.
+    public private(set) var framesBeforeStart = 0
     /// Frames given so far that were damaged.
     public private(set) var damagedFrames = 0
 
@@ -19,8 +21,11 @@ public final class Decoder: @unchecked Sendable {
     private let timeBase: Rational
     private var codec: CodecHandle
     private var times: TimestampRepair
-    private var framesGiven = 0
-    private var firstError: String?
+    private var refused = 0
+    private var earlierComplaints = 0
+    private var firstRefusal: String?
+    /// Times of the packets before the first frame came out; nil from then on.
+    private var untilFirstFrame: [Int64]? = []
 
     /// Opens the decoder of a stream that `demuxer` knows.
     public convenience init(
@@ -60,8 +65,14 @@ public final class Decoder: @unchecked Sendable {
         {
             // A picture of another kind in a sequence.
             frames = try finish()
+            earlierComplaints += codec.log.count
             codec = try CodecHandle(
                 parameters, timeBase: timeBase.ffmpeg, threads: threads, subject: subject)
+        }
+        if packet.pointer.pointee.flags & AV_PKT_FLAG_DISCARD == 0,
+            packet.pointer.pointee.pts != noTimestamp
+        {
+            untilFirstFrame?.append(packet.pointer.pointee.pts)
         }
         var code = avcodec_send_packet(codec.pointer, packet.pointer)
         try receive(into: &frames)
@@ -86,15 +97,22 @@ public final class Decoder: @unchecked Sendable {
     public func flush() {
         avcodec_flush_buffers(codec.pointer)
         times = TimestampRepair(timeBase: timeBase, frameRate: stream.video?.frameRate)
+        // Frames between a seek's key frame and where it should begin are no damage.
+        untilFirstFrame = nil
     }
 
     /// What a person should know: damage, repaired times.
     public var warnings: [String] {
         var list: [String] = []
-        if errors > 0 || damagedFrames > 0 {
+        if errors + damagedFrames > 0 {
             let cause = firstError.map { " (first: \($0))" } ?? ""
             list.append(
-                "the video is damaged: \(errors) packets refused, \(damagedFrames) frames damaged\(cause)"
+                "the video is damaged: \(errors) decoding errors, \(damagedFrames) frames damaged\(cause)"
+            )
+        }
+        if framesBeforeStart > 0 {
+            list.append(
+                "the video begins between key frames: its first \(framesBeforeStart) frames can't be decoded"
             )
         }
         if let times = times.warning { list.append(times) }
@@ -112,9 +130,11 @@ public final class Decoder: @unchecked Sendable {
 
     private func noteError(_ code: Int32) {
         guard code != fathom_error_end_of_file else { return }
-        errors += 1
-        if firstError == nil { firstError = MediaLog.lastMessage ?? describeError(code) }
+        refused += 1
+        if firstRefusal == nil { firstRefusal = describeError(code) }
     }
+
+    private var firstError: String? { codec.log.first ?? firstRefusal }
 
     private func receive(into frames: inout [DecodedFrame]) throws(FathomError) {
         var failures = 0
@@ -137,10 +157,13 @@ public final class Decoder: @unchecked Sendable {
         let damaged =
             frame.flags & AV_FRAME_FLAG_CORRUPT != 0 || frame.decode_error_flags != 0
         if damaged { damagedFrames += 1 }
+        if let packets = untilFirstFrame, frame.pts != noTimestamp {
+            framesBeforeStart = packets.count { $0 < frame.pts }
+        }
+        untilFirstFrame = nil
         let given = frame.best_effort_timestamp
         let duration = max(0, frame.pkt_duration)
         let value = times.repair(given == noTimestamp ? nil : given, duration: duration)
-        framesGiven += 1
         return DecodedFrame(
             handle: handle, timestamp: Timestamp(value, timeBase), duration: duration,
             isDamaged: damaged)
@@ -151,6 +174,8 @@ public final class Decoder: @unchecked Sendable {
 final class CodecHandle {
     let pointer: UnsafeMutablePointer<AVCodecContext>
     let codecID: AVCodecID
+    /// What this decoder says.
+    let log = DecoderLog()
 
     init(
         _ parameters: CodecParameters, timeBase: AVRational, threads: Int, subject: String
@@ -174,6 +199,11 @@ final class CodecHandle {
         context.pointee.max_pixels = Int64(InputContext.maximumPixels)
         context.pointee.thread_count = Int32(threads)
         context.pointee.thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE
+        context.pointee.opaque = Unmanaged.passUnretained(log).toOpaque()
+        if codecID == AV_CODEC_ID_EXR {
+            // Its samples are linear light; everything behind expects a display's curve.
+            av_opt_set(context.pointee.priv_data, "apply_trc", "iec61966_2_1", 0)
+        }
         context.pointee.error_concealment = FF_EC_GUESS_MVS | FF_EC_DEBLOCK
         let code = avcodec_open2(context, codec, nil)
         guard code >= 0 else {

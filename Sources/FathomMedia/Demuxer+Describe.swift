@@ -88,14 +88,14 @@ extension Demuxer {
             unspecified ? nil : pointer.map { String(cString: $0) }
         }
         let aspect = av_guess_sample_aspect_ratio(context.pointer, stream, nil)
-        let sampleAspectRatio = Rational(aspect).isPositive ? Rational(aspect) : Rational(1, 1)
         let order = parameters.field_order
         return StreamInfo.Video(
             width: Int(parameters.width), height: Int(parameters.height),
             pixelFormat: av_get_pix_fmt_name(AVPixelFormat(parameters.format)).map {
                 String(cString: $0)
             } ?? "unknown",
-            frameRate: try frameRate(stream, name: name), sampleAspectRatio: sampleAspectRatio,
+            frameRate: try frameRate(stream, name: name),
+            sampleAspectRatio: Rational(aspect).isPositive ? Rational(aspect) : nil,
             orientation: orientation(stream),
             colorRange: text(
                 av_color_range_name(parameters.color_range),

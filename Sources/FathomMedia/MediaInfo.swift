@@ -83,8 +83,8 @@ public struct StreamInfo: Hashable, Sendable, Codable {
         public var pixelFormat: String
         /// Average or nominal frames a second; nil when unknown or absurd. For display and hints only.
         public var frameRate: Rational?
-        /// Width to height of a pixel, before rotation; 1/1 when unstated.
-        public var sampleAspectRatio: Rational
+        /// Width to height of a pixel, before rotation, when stated.
+        public var sampleAspectRatio: Rational?
         /// How the pixels must be turned to be upright.
         public var orientation: Orientation
         /// "tv" or "pc", when stated.

@@ -1,4 +1,5 @@
 import CFFmpeg
+import Glibc
 import Synchronization
 
 /// Collects what FFmpeg and the libraries below it say, so that nothing of it reaches the terminal.
@@ -22,16 +23,25 @@ public enum MediaLog {
             var prefix: Int32 = 1
             av_log_format_line2(
                 context, level, format, arguments, &line, Int32(line.count), &prefix)
-            MediaLog.note(text(line), isError: level <= AV_LOG_ERROR)
+            let message = MediaLog.cleaned(text(line))
+            MediaLog.note(message, isError: level <= AV_LOG_ERROR)
+            if level <= AV_LOG_ERROR { DecoderLog.note(message, context) }
         }
     }()
 
     /// Takes the messages from FFmpeg; called by every type of this room that opens something.
     static func install() { _ = installed }
 
-    private static func note(_ message: String, isError: Bool) {
+    /// One line without the address of the speaker: `[h264 @ 0x55d0] no frame!` becomes `h264: no frame!`.
+    private static func cleaned(_ message: String) -> String {
         let line = String(message.map { $0.isNewline ? " " : $0 })
             .split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+        guard line.first == "[", let end = line.firstIndex(of: "]") else { return line }
+        let speaker = line[..<end].dropFirst().prefix { $0 != " " }
+        return "\(speaker):\(line[line.index(after: end)...])"
+    }
+
+    private static func note(_ line: String, isError: Bool) {
         guard !line.isEmpty else { return }
         state.withLock { state in
             if isError { state.errors += 1 }
@@ -51,4 +61,29 @@ public enum MediaLog {
 
     /// Forgets the kept messages (not the count), so that a later `lastMessage` belongs to what follows.
     static func forgetMessages() { state.withLock { $0.recent.removeAll(keepingCapacity: true) } }
+}
+
+/// Counts what one decoder says; FFmpeg's frame threads have copies of its context, which keep the address of this.
+final class DecoderLog: @unchecked Sendable {
+    // Sendable: its state is behind a lock.
+    private let state = Mutex((count: 0, first: String?.none))
+
+    /// How many error messages came.
+    var count: Int { state.withLock { $0.count } }
+
+    /// The first error message.
+    var first: String? { state.withLock { $0.first } }
+
+    /// Finds the log that a message belongs to, by the context that FFmpeg says it in.
+    static func note(_ message: String, _ context: UnsafeMutableRawPointer?) {
+        guard let context,
+            let described = context.load(as: UnsafePointer<AVClass>?.self),
+            let name = described.pointee.class_name, strcmp(name, "AVCodecContext") == 0,
+            let opaque = context.assumingMemoryBound(to: AVCodecContext.self).pointee.opaque
+        else { return }
+        Unmanaged<DecoderLog>.fromOpaque(opaque).takeUnretainedValue().state.withLock { state in
+            state.count += 1
+            if state.first == nil { state.first = message }
+        }
+    }
 }

@@ -96,8 +96,12 @@ public final class Muxer: @unchecked Sendable {
             let output = try OutputContext(path: names.partial, container: container)
             try describe(output, encoder: encoder)
             var header = container.growingOptions
-            if container.isMov, Metadata.needsFreeKeys(output.pointer.pointee.metadata) {
-                header["movflags", default: ""] += "+use_metadata_tags"
+            if container.isMov {
+                header["movie_timescale"] = Container.movieTimescale(
+                    encoder.context.pointee.time_base)
+                if Metadata.needsFreeKeys(output.pointer.pointee.metadata) {
+                    header["movflags", default: ""] += "+use_metadata_tags"
+                }
             }
             try output.writeHeader(header)
             self.output = output
@@ -264,7 +268,7 @@ public final class Muxer: @unchecked Sendable {
         do {
             try Remuxer.rewrite(
                 from: names.partial, to: names.rewritten, container: container,
-                like: partial.pointer)
+                like: partial.pointer, video: videoTarget)
             try names.publish(names.rewritten)
         } catch {
             unlink(names.rewritten)

@@ -2,12 +2,12 @@ import FathomCore
 import Glibc
 
 /// The names a file has on its way: in work, rewritten, final.
-struct OutputNames {
-    let final: String
-    let partial: String
+package struct OutputNames {
+    package let final: String
+    package let partial: String
     let rewritten: String
 
-    init(path: String) {
+    package init(path: String) {
         final = path
         guard path != "-" else {
             partial = path
@@ -21,7 +21,7 @@ struct OutputNames {
     }
 
     /// Throws when the file may not or can not be written; before anything slow is done.
-    func check(overwrites: Bool, input: MediaInput?) throws(FathomError) {
+    package func check(overwrites: Bool, input: MediaInput?) throws(FathomError) {
         let folder = final.lastIndex(of: "/").map { String(final[..<$0]) } ?? "."
         var status = stat()
         guard stat(folder.isEmpty ? "/" : folder, &status) == 0 else {
@@ -59,12 +59,12 @@ struct OutputNames {
     }
 
     /// Gives a finished file its final name, in one step.
-    func publish(_ finished: String) throws(FathomError) {
+    package func publish(_ finished: String) throws(FathomError) {
         guard rename(finished, final) == 0 else { throw OutputFile.error(final, errno) }
     }
 
     /// Size of the final file in bytes.
-    var size: Int64 {
+    package var size: Int64 {
         var status = stat()
         return stat(final, &status) == 0 ? Int64(status.st_size) : 0
     }

@@ -40,6 +40,8 @@ enum StreamSelection {
                 continue
             }
             guard info.kind == .audio ? wishes.audio : wishes.data else { continue }
+            // MP4 and MOV make a time code track anew from what the video's own tags say of it.
+            if container.isMov, info.tag == "tmcd", hasTimeCode(video, demuxer) { continue }
             let conversion = SubtitleConversion(
                 from: stream.pointee.codecpar.pointee.codec_id, container: container)
             let codec = conversion?.target ?? stream.pointee.codecpar.pointee.codec_id
@@ -53,6 +55,11 @@ enum StreamSelection {
             }
         }
         return (streams, warnings)
+    }
+
+    private static func hasTimeCode(_ video: StreamInfo, _ demuxer: Demuxer) -> Bool {
+        let stream = demuxer.ffmpegStream(video.index)
+        return dictionaryPairs(stream?.pointee.metadata).contains { $0.key == "timecode" }
     }
 
     /// Asks the muxer's tables, and where they don't know lets it try a header with this stream alone.

@@ -3,10 +3,11 @@ import FathomCore
 
 /// Rewrites a fragmented MP4 or MOV as a plain one with its index in front, packet by packet.
 enum Remuxer {
-    /// `like` is the context that wrote `source`: it has what fragments can't hold, such as chapters.
+    /// `like` is the context that wrote `source`: it has what fragments can't hold, such as chapters;
+    /// `video` is the stream whose ticks count.
     static func rewrite(
         from source: String, to target: String, container: Container,
-        like original: UnsafeMutablePointer<AVFormatContext>
+        like original: UnsafeMutablePointer<AVFormatContext>, video: Int
     ) throws(FathomError) {
         let input = try InputContext(
             path: source, interruption: Interruption { false })
@@ -35,7 +36,11 @@ enum Remuxer {
         try Chapters.copy(from: original, to: output.pointer, origin: nil, end: nil)
         var flags = "faststart"
         if Metadata.needsFreeKeys(original.pointee.metadata) { flags += "+use_metadata_tags" }
-        try output.writeHeader(["movflags": flags])
+        var header = ["movflags": flags]
+        if let timeBase = original.pointee.streams[video]?.pointee.time_base {
+            header["movie_timescale"] = Container.movieTimescale(timeBase)
+        }
+        try output.writeHeader(header)
         try copyPackets(from: input, to: output, streams: count)
         try output.finish()
     }

@@ -3,8 +3,9 @@ import FathomCore
 
 /// The way from BT.2020 colours and HDR to BT.709 in limited range, by FFmpeg's zscale and tonemap filters.
 enum ToneMapping {
-    /// Luminance of diffuse white in cd/m² (ITU-R BT.2408, 203).
-    private static let referenceWhite = 203
+    /// Luminance in cd/m² that becomes linear 1 before the tone map: with Hable's curve, which darkens, the
+    /// nominal white of BT.709 (100) gives pictures as bright as a phone shows them; 203 (BT.2408) is too dark.
+    private static let nominalWhite = 100
 
     /// A chain for frames that `tagged` has prepared.
     static func chain(
@@ -13,7 +14,7 @@ enum ToneMapping {
         let planar = bitDepth == 8 ? "yuv420p" : "yuv420p10le"
         let toneMap = traits.color.isHighDynamicRange ? "tonemap=tonemap=hable:desat=0," : ""
         let description =
-            "zscale=transfer=linear:npl=\(referenceWhite),format=gbrpf32le,zscale=primaries=bt709,"
+            "zscale=transfer=linear:npl=\(nominalWhite),format=gbrpf32le,zscale=primaries=bt709,"
             + toneMap
             + "zscale=transfer=bt709:matrix=bt709:range=limited:primaries=bt709,format=\(planar)"
         let frame = try FrameHandle()

@@ -3,7 +3,9 @@ import FathomCore
 import FathomDepth
 
 /// Paints coloured depth into a rectangle of an output picture.
-final class DepthPainter {
+final class DepthPainter: @unchecked Sendable {
+    // Sendable: bands write different rows, each with a scratch of its own; nothing else is written meanwhile.
+
     private let plan: LayoutPlan
     private let table: ColorTable
     private let upsampler: GuidedUpsampler
@@ -11,7 +13,7 @@ final class DepthPainter {
     private var scratches: [Scratch] = []
 
     /// Rows of chroma that one piece of work covers.
-    private static let bandRows = 16
+    private static let bandRows = 32
 
     init(
         source: PictureFormat, plan: LayoutPlan, table: ColorTable, upsampling: UpsamplingMethod
@@ -52,8 +54,16 @@ final class DepthPainter {
         }
     }
 
+    /// Source and output for the length of one call.
+    private struct Pictures: @unchecked Sendable {
+        // Sendable: the source is only read, and bands write different rows of the output.
+        let source: PictureView
+        let output: MutablePictureView
+    }
+
     func paint(
-        source: PictureView, depth: DepthMap, range: DepthRange, into output: MutablePictureView
+        source: PictureView, depth: DepthMap, range: DepthRange, into output: MutablePictureView,
+        pool: WorkerPool?
     ) {
         upsampler.load(depth)
         let rect = plan.depth
@@ -63,13 +73,19 @@ final class DepthPainter {
         let last = (rect.y + rect.height - 1) / down
         let bands = (last - first) / Self.bandRows + 1
         prepareScratches(bands)
-        for band in 0..<bands {
+        let pictures = Pictures(source: source, output: output)
+        @Sendable func paintBand(_ band: Int) {
             let from = first + band * Self.bandRows
             for row in from...min(from + Self.bandRows - 1, last) {
                 paintChromaRow(
-                    row, down: down, source: source, placement: placement, into: output,
-                    scratch: scratches[band])
+                    row, down: down, source: pictures.source, placement: placement,
+                    into: pictures.output, scratch: scratches[band])
             }
+        }
+        if let pool {
+            pool.run(chunks: bands, paintBand)
+        } else {
+            for band in 0..<bands { paintBand(band) }
         }
     }
 

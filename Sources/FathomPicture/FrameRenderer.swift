@@ -73,16 +73,17 @@ public final class FrameRenderer: @unchecked Sendable {
     ///   - range: what the colours span.
     ///   - text: the HUD's line; nil leaves it off.
     ///   - output: the picture to fill, of `outputFormat`.
+    ///   - pool: whose threads share the rows; nil keeps them on the caller's. The result is the same.
     public func render(
         source: PictureView, depth: DepthMap, range: DepthRange, text: HUDText?,
-        into output: MutablePictureView
+        into output: MutablePictureView, pool: WorkerPool? = nil
     ) {
         precondition(
             source.format == sourceFormat && output.format == outputFormat,
             "the renderer was made for other formats")
         if plan.hasSource { copy(source, into: output) }
         if plan.frame > 0 { fillFrame(output) }
-        painter.paint(source: source, depth: depth, range: range, into: output)
+        painter.paint(source: source, depth: depth, range: range, into: output, pool: pool)
         annotate(depth.kind, range, text, output)
     }
 

@@ -7,6 +7,25 @@ public enum ConfigurationFile {
     /// Largest file that is read.
     private static let sizeLimit = 1 << 20
 
+    /// Reads a preset that came with the program, by its bare name, or any other file by its path.
+    public static func read(
+        named name: String
+    ) throws(FathomError) -> [(key: String, value: String)] {
+        if !name.contains("/"), !name.contains("."), let preset = presetPath(name) {
+            return try read(preset)
+        }
+        return try read(name)
+    }
+
+    /// Presets lie below the prefix of an installed program, or in the source tree of one that was just built.
+    private static func presetPath(_ name: String) -> String? {
+        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        let folder = program.deletingLastPathComponent()
+        return ["../share/fathom/configs", "../../../Configs"].map {
+            folder.appendingPathComponent("\($0)/\(name).yaml").standardized.path
+        }.first { FileManager.default.fileExists(atPath: $0) }
+    }
+
     /// Reads the file's settings in their order.
     public static func read(_ path: String) throws(FathomError) -> [(key: String, value: String)] {
         func failure(_ cause: String, _ remedy: String = "") -> FathomError {

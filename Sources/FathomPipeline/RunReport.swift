@@ -15,9 +15,9 @@ public struct RunReport: Sendable, Codable {
         /// Height in pixels as shown, after rotation.
         public var height: Int
         /// Frames a second as the container says; informative, never used for time.
-        public var frameRate: Double?
+        @Nullable public var frameRate: Double?
         /// Seconds as the container says; `nil` when unknown or absurd.
-        public var duration: Double?
+        @Nullable public var duration: Double?
     }
 
     /// An output as it was written.
@@ -49,9 +49,9 @@ public struct RunReport: Sendable, Codable {
         /// `scene`, `clip`, `frame` or `fixed`.
         public var mode: String
         /// The lowest bound of any frame, in the network's unit.
-        public var minimum: Double?
+        @Nullable public var minimum: Double?
         /// The highest bound of any frame, in the network's unit.
-        public var maximum: Double?
+        @Nullable public var maximum: Double?
     }
 
     /// How a run ended.
@@ -95,11 +95,11 @@ public struct RunReport: Sendable, Codable {
     /// The stages' accounts.
     public var stages: [String: StageReport] = [:]
     /// The stage that set the speed.
-    public var limitingStage: String?
+    @Nullable public var limitingStage: String?
     /// The network.
-    public var model: Model?
+    @Nullable public var model: Model?
     /// The range of the picture.
-    public var range: Range?
+    @Nullable public var range: Range?
     /// Seconds at which a new scene began.
     public var sceneCuts: [Double] = []
     /// What a person should know, one line each.
@@ -107,7 +107,7 @@ public struct RunReport: Sendable, Codable {
     /// How it ended.
     public var result = Result.finished
     /// The error, when it failed.
-    public var error: String?
+    @Nullable public var error: String?
 
     /// A report of nothing yet.
     public init() {}
@@ -161,4 +161,30 @@ extension StageReport {
 public enum FathomVersion {
     /// As in CHANGELOG.md.
     public static let current = "0.1.0"
+}
+
+/// A value that may be missing, written as `null`: every key of the report is always there.
+@propertyWrapper
+public struct Nullable<Value: Codable & Sendable>: Codable, Sendable {
+    /// The value.
+    public var wrappedValue: Value?
+
+    /// Wraps a value.
+    public init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+    /// Reads a value or `null`.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        wrappedValue = container.decodeNil() ? nil : try container.decode(Value.self)
+    }
+
+    /// Writes the value or `null`.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        if let wrappedValue {
+            try container.encode(wrappedValue)
+        } else {
+            try container.encodeNil()
+        }
+    }
 }

@@ -15,8 +15,7 @@ struct FathomCommand: ParsableCommand {
             """,
         version: FathomVersion.current,
         subcommands: [
-            RunCommand.self, ProbeCommand.self, DoctorCommand.self, ModelCommand.self,
-            BenchCommand.self,
+            RunCommand.self
         ])
 
     static func main() {

@@ -19,7 +19,8 @@ enum Interrupts {
             sigwait(&signals, &number)
             cancellation.cancel()
             if Terminal.isInteractive {
-                Terminal.error("\nstopping: what is under way is still written; Ctrl-C again ends at once")
+                Terminal.error(
+                    "\nstopping: what is under way is still written; Ctrl-C again ends at once")
             }
             sigwait(&signals, &number)
             _exit(FathomError.Code.interrupted.rawValue)

@@ -1,28 +1,32 @@
 import Fathom
 import Foundation
+import Synchronization
 
 /// Shows how far a run is: one line that is rewritten in a terminal, a plain line now and then elsewhere.
-final class ProgressLine {
+final class ProgressLine: Sendable {
     private let isInteractive = Terminal.isInteractive
     private let secondsBetweenPlainLines = 10.0
-    private var lastPlainLine = 0.0
-    private var isShown = false
+    private let state = Mutex((lastPlainLine: 0.0, isShown: false))
 
     func show(_ progress: RunProgress) {
-        if isInteractive {
-            let line = Self.text(progress, isShort: Terminal.width < 100)
-            Terminal.raw("\r\u{1B}[K" + String(line.prefix(Terminal.width - 1)))
-            isShown = true
-        } else if progress.elapsedSeconds - lastPlainLine >= secondsBetweenPlainLines {
-            lastPlainLine = progress.elapsedSeconds
-            Terminal.error(Self.text(progress, isShort: false))
+        state.withLock { state in
+            if isInteractive {
+                let line = Self.text(progress, isShort: Terminal.width < 100)
+                Terminal.raw("\r\u{1B}[K" + String(line.prefix(Terminal.width - 1)))
+                state.isShown = true
+            } else if progress.elapsedSeconds - state.lastPlainLine >= secondsBetweenPlainLines {
+                state.lastPlainLine = progress.elapsedSeconds
+                Terminal.error(Self.text(progress, isShort: false))
+            }
         }
     }
 
     /// Takes the line away, so that what follows stands alone.
     func clear() {
-        if isShown { Terminal.raw("\r\u{1B}[K") }
-        isShown = false
+        state.withLock { state in
+            if state.isShown { Terminal.raw("\r\u{1B}[K") }
+            state.isShown = false
+        }
     }
 
     /// `42%  1234 frames  31.5 fps  1.05× real time  12s left  depth 3/4 render 0/4 encode 4/4  limited by encode`
@@ -42,7 +46,8 @@ final class ProgressLine {
         }
         if !isShort && !progress.queues.isEmpty {
             parts.append(
-                progress.queues.map { "\($0.name) \($0.fill)/\($0.capacity)" }.joined(separator: " "))
+                progress.queues.map { "\($0.name) \($0.fill)/\($0.capacity)" }.joined(
+                    separator: " "))
         }
         if let stage = progress.limitingStage { parts.append("limited by \(stage)") }
         return parts.joined(separator: "  ")

@@ -3,12 +3,15 @@ import Foundation
 /// Where a person reads: standard error for everything about the work, so that standard output is free for data.
 enum Terminal {
     /// Whether standard error is a terminal.
-    static let isInteractive = isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    static let isInteractive =
+        isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 
     /// Columns of the terminal.
     static var width: Int {
         var size = winsize()
-        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else {
+            return 80
+        }
         return Int(size.ws_col)
     }
 

@@ -44,7 +44,7 @@ public struct RunConfiguration: Sendable, SettableConfiguration {
     /// Smoothing in time.
     public var smoothing = Smoothing.light
     /// How depth comes to the picture's size.
-    public var upsampling = Upsampling.guided
+    public var upsampling = UpsamplingMethod.guided
     /// A bar of values; on where the layout shows the picture too.
     public var legend: Bool?
     /// A line with time and frame; on where the layout shows the picture too.
@@ -120,7 +120,7 @@ public struct RunConfiguration: Sendable, SettableConfiguration {
         .choice("colormap", \.colormap), .flag("invert", \.invert),
         .custom(
             "range", \.range, "scene, clip, frame or fixed:MIN:MAX with MIN < MAX",
-            { RangeMode($0) }),
+            { try? RangeMode.parse($0) }),
         .choice("smoothing", \.smoothing), .choice("upsampling", \.upsampling),
         .flag("legend", \.legend), .flag("hud", \.hud),
         .custom("start", \.start, timeForms, { MediaTime.parse($0) }),

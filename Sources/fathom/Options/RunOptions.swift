@@ -3,19 +3,32 @@ import Fathom
 
 /// What comes out, and where.
 struct OutputOptions: ParsableArguments {
-    @Option(name: [.short, .long], help: ArgumentHelp("The depth video (container by extension), a folder, or '-' for Matroska on standard output. Default: INPUT.depth.EXT beside the input.", valueName: "file"))
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "The depth video (container by extension), a folder, or '-' for Matroska on standard output. Default: INPUT.depth.EXT beside the input.",
+            valueName: "file"))
     var output: String?
-    @Option(help: ArgumentHelp("h264 (default), hevc, vp9, av1, ffv1, mjpeg or prores.", valueName: "codec"))
+    @Option(
+        help: ArgumentHelp(
+            "h264 (default), hevc, vp9, av1, ffv1, mjpeg or prores.", valueName: "codec"))
     var codec: String?
-    @Option(help: ArgumentHelp("Constant quality; lower is better (h264: 20).", valueName: "number"))
+    @Option(
+        help: ArgumentHelp("Constant quality; lower is better (h264: 20).", valueName: "number"))
     var crf: String?
-    @Option(help: ArgumentHelp("The encoder's own preset, such as medium or veryfast.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "The encoder's own preset, such as medium or veryfast.", valueName: "name"))
     var preset: String?
-    @Option(help: ArgumentHelp("Bits a second instead of constant quality, such as 4M.", valueName: "rate"))
+    @Option(
+        help: ArgumentHelp(
+            "Bits a second instead of constant quality, such as 4M.", valueName: "rate"))
     var bitrate: String?
     @Flag(inversion: .prefixedNo, help: "Keep the audio tracks (on by default).")
     var audio: Bool?
-    @Flag(inversion: .prefixedNo, help: "Keep subtitles, data tracks and attachments (on by default).")
+    @Flag(
+        inversion: .prefixedNo, help: "Keep subtitles, data tracks and attachments (on by default)."
+    )
     var data: Bool?
     @Flag(help: "Replace an output that exists.")
     var overwrite = false
@@ -23,7 +36,9 @@ struct OutputOptions: ParsableArguments {
     var strict = false
     @Flag(help: "No progress line and no summary.")
     var quiet = false
-    @Option(name: .customLong("json-report"), help: ArgumentHelp("Write an account of the run as JSON.", valueName: "file"))
+    @Option(
+        name: .customLong("json-report"),
+        help: ArgumentHelp("Write an account of the run as JSON.", valueName: "file"))
     var jsonReport: String?
 
     var settings: [(key: String, value: String)] {
@@ -40,19 +55,34 @@ struct OutputOptions: ParsableArguments {
 
 /// The network.
 struct ModelOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The network: a name from 'fathom model list' or an ONNX file.", valueName: "model"))
+    @Option(
+        help: ArgumentHelp(
+            "The network: a name from 'fathom model list' or an ONNX file.", valueName: "model"))
     var model: String?
-    @Option(help: ArgumentHelp("Long side of the network's input in pixels (the model's own by default).", valueName: "pixels"))
+    @Option(
+        help: ArgumentHelp(
+            "Long side of the network's input in pixels (the model's own by default).",
+            valueName: "pixels"))
     var size: String?
     @Option(help: ArgumentHelp("fp32 (default), bf16 or int8.", valueName: "precision"))
     var precision: String?
-    @Option(help: ArgumentHelp("Threads for decoder, network and encoder together (all cores).", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "Threads for decoder, network and encoder together (all cores).", valueName: "number"))
     var threads: String?
-    @Option(help: ArgumentHelp("Three numbers that override the model's mean, for RGB from 0 to 1.", valueName: "r,g,b"))
+    @Option(
+        help: ArgumentHelp(
+            "Three numbers that override the model's mean, for RGB from 0 to 1.", valueName: "r,g,b"
+        ))
     var mean: String?
-    @Option(help: ArgumentHelp("Three numbers that override the model's standard deviation.", valueName: "r,g,b"))
+    @Option(
+        help: ArgumentHelp(
+            "Three numbers that override the model's standard deviation.", valueName: "r,g,b"))
     var std: String?
-    @Option(name: .customLong("output-kind"), help: ArgumentHelp("What the model gives: inverse-depth, depth or metres.", valueName: "kind"))
+    @Option(
+        name: .customLong("output-kind"),
+        help: ArgumentHelp(
+            "What the model gives: inverse-depth, depth or metres.", valueName: "kind"))
     var outputKind: String?
 
     var settings: [(key: String, value: String)] {
@@ -65,15 +95,23 @@ struct ModelOptions: ParsableArguments {
 
 /// How the picture looks.
 struct PictureOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("side-by-side (default), depth, stacked, overlay or inset.", valueName: "layout"))
+    @Option(
+        help: ArgumentHelp(
+            "side-by-side (default), depth, stacked, overlay or inset.", valueName: "layout"))
     var layout: String?
-    @Option(help: ArgumentHelp("Opacity of the depth with overlay, 0 to 1 (0.6).", valueName: "share"))
+    @Option(
+        help: ArgumentHelp("Opacity of the depth with overlay, 0 to 1 (0.6).", valueName: "share"))
     var opacity: String?
-    @Option(help: ArgumentHelp("inferno (default), magma, viridis, turbo, spectral, gray or kitti.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "inferno (default), magma, viridis, turbo, spectral, gray or kitti.", valueName: "name")
+    )
     var colormap: String?
     @Flag(help: "Far is bright or warm instead of near.")
     var invert = false
-    @Option(help: ArgumentHelp("scene (default), clip (two passes), frame or fixed:MIN:MAX.", valueName: "range"))
+    @Option(
+        help: ArgumentHelp(
+            "scene (default), clip (two passes), frame or fixed:MIN:MAX.", valueName: "range"))
     var range: String?
     @Option(help: ArgumentHelp("light (default), off or strong.", valueName: "strength"))
     var smoothing: String?
@@ -94,13 +132,17 @@ struct PictureOptions: ParsableArguments {
 
 /// Which frames.
 struct SelectionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Begin at this time: SS[.mmm], MM:SS or HH:MM:SS.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("Begin at this time: SS[.mmm], MM:SS or HH:MM:SS.", valueName: "time"))
     var start: String?
     @Option(help: ArgumentHelp("End after this time.", valueName: "time"))
     var duration: String?
     @Option(help: ArgumentHelp("Only every N-th frame.", valueName: "n"))
     var every: String?
-    @Option(help: ArgumentHelp("A constant frame rate, such as 30 or 30000/1001, instead of the source's own times.", valueName: "rate"))
+    @Option(
+        help: ArgumentHelp(
+            "A constant frame rate, such as 30 or 30000/1001, instead of the source's own times.",
+            valueName: "rate"))
     var fps: String?
     @Option(help: ArgumentHelp("Which video stream of several, counted from 0.", valueName: "k"))
     var stream: String?
@@ -115,25 +157,38 @@ struct SelectionOptions: ParsableArguments {
 
 /// Depth as data.
 struct DataOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Depth frames as files: npy, npz, png16 or pfm.", valueName: "format"))
+    @Option(
+        help: ArgumentHelp("Depth frames as files: npy, npz, png16 or pfm.", valueName: "format"))
     var frames: String?
-    @Option(name: .customLong("frames-dir"), help: ArgumentHelp("Their folder (the output's name + .frames).", valueName: "folder"))
+    @Option(
+        name: .customLong("frames-dir"),
+        help: ArgumentHelp("Their folder (the output's name + .frames).", valueName: "folder"))
     var framesDir: String?
-    @Option(name: .customLong("frames-as"), help: ArgumentHelp("inverse, depth or metres.", valueName: "kind"))
+    @Option(
+        name: .customLong("frames-as"),
+        help: ArgumentHelp("inverse, depth or metres.", valueName: "kind"))
     var framesAs: String?
-    @Option(name: .customLong("frames-size"), help: ArgumentHelp("source (default) or network.", valueName: "size"))
+    @Option(
+        name: .customLong("frames-size"),
+        help: ArgumentHelp("source (default) or network.", valueName: "size"))
     var framesSize: String?
-    @Option(name: .customLong("frames-scale"), help: ArgumentHelp("kitti, tum or mm: 16-bit PNG in metres.", valueName: "scale"))
+    @Option(
+        name: .customLong("frames-scale"),
+        help: ArgumentHelp("kitti, tum or mm: 16-bit PNG in metres.", valueName: "scale"))
     var framesScale: String?
     @Option(help: ArgumentHelp("RTSP-like frame dump to a file or '-'.", valueName: "file"))
     var dump: String?
-    @Option(name: .customLong("dump-as"), help: ArgumentHelp("16 (default) or 16f.", valueName: "depth"))
+    @Option(
+        name: .customLong("dump-as"), help: ArgumentHelp("16 (default) or 16f.", valueName: "depth")
+    )
     var dumpAs: String?
     @Flag(name: .customLong("dump-color"), help: "The source picture goes into the dump, too.")
     var dumpColor = false
     @Option(help: ArgumentHelp("Camera calibration file.", valueName: "file"))
     var camera: String?
-    @Option(help: ArgumentHelp("The camera's horizontal field of view in degrees.", valueName: "degrees"))
+    @Option(
+        help: ArgumentHelp(
+            "The camera's horizontal field of view in degrees.", valueName: "degrees"))
     var fov: String?
 
     var settings: [(key: String, value: String)] {

@@ -1,0 +1,106 @@
+import FathomCore
+import FathomDepth
+import FathomMedia
+
+/// Everything that a run writes: video, depth files, dump.
+final class Outputs: Sendable {
+    let video: VideoOutput?
+    private let files: DepthFolderWriterOwner?
+    private let target: RunTarget
+    private let recording: Recording
+    private let configuration: RunConfiguration
+    private let tally: RunTally
+
+    /// Only the stage named "files" uses the writer.
+    private final class DepthFolderWriterOwner: @unchecked Sendable {
+        // Sendable: made before the threads start, then used by the stage's thread alone.
+        let writer: DepthFolderWriter
+        let folder: String
+        init(_ writer: DepthFolderWriter, folder: String) {
+            self.writer = writer
+            self.folder = folder
+        }
+    }
+
+    /// Checks every place before anything slow is done.
+    init(
+        _ target: RunTarget, recording: Recording, configuration: RunConfiguration,
+        network: Network, card: ModelCard, threads: Int, tally: RunTally
+    ) throws(FathomError) {
+        self.target = target
+        self.recording = recording
+        self.configuration = configuration
+        self.tally = tally
+        if let path = target.video {
+            video = try VideoOutput(
+                path: path, recording: recording, configuration: configuration, threads: threads)
+        } else {
+            video = nil
+        }
+        if let folder = target.framesFolder, let format = configuration.frames {
+            let conversion = try DepthConversion(
+                from: card.outputKind, to: configuration.framesAs)
+            let options = DepthFolderWriter.Options(
+                folder: folder, format: format, conversion: conversion,
+                pngScale: configuration.framesScale, overwrite: configuration.overwrite)
+            let header = ManifestHeader(
+                modelName: network.name, modelHash: try network.sha256(),
+                camera: configuration.camera)
+            files = DepthFolderWriterOwner(
+                try DepthFolderWriter(options, header: header), folder: folder)
+        } else {
+            files = nil
+        }
+    }
+
+    /// Adds the stages of every output; gives the queues that feed them.
+    func addStages(
+        to pipeline: Pipeline, pool: WorkerPool, note: @escaping @Sendable (String) -> Void
+    ) -> [BoundedQueue<DepthFrame>] {
+        var branches: [BoundedQueue<DepthFrame>] = []
+        func branch() -> BoundedQueue<DepthFrame> {
+            let queue = BoundedQueue<DepthFrame>(capacity: 4)
+            branches.append(queue)
+            return queue
+        }
+        if let video {
+            video.addStages(
+                to: pipeline, from: branch(), tally: tally, pool: pool, note: note)
+        }
+        if let files {
+            let frames = branch()
+            let counts = video == nil
+            pipeline.addStage("files", from: frames) { [self] (meter) throws(FathomError) in
+                try FilesStage.run(
+                    frames, writer: files.writer, configuration: configuration,
+                    folder: files.folder, isOnlyOutput: counts, meter: meter, tally: tally)
+            }
+        }
+        if let path = target.dump {
+            let frames = branch()
+            let counts = video == nil && files == nil
+            pipeline.addStage("dump", from: frames) { [self] (meter) throws(FathomError) in
+                try DumpStage.run(
+                    frames, path: path, recording: recording, configuration: configuration,
+                    isOnlyOutput: counts, meter: meter, tally: tally)
+            }
+        }
+        return branches
+    }
+
+    /// Gives the video its name.
+    func finish() throws(FathomError) {
+        guard let video else { return }
+        let output = try video.finish()
+        tally.update { $0.outputs.insert(output, at: 0) }
+    }
+
+    /// Leaves what was written under passing names, and adds to the error where it is.
+    func abandon(after error: FathomError) -> FathomError {
+        guard let rest = video?.abandon() else { return error }
+        var error = error
+        let place = "What was written until then is in \(rest)"
+        error.remedy = error.remedy.isEmpty ? place : "\(error.remedy). \(place)"
+        return error
+    }
+}
