@@ -11,6 +11,13 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
+/// A small program in `Samples/` that shows how to use the product `Fathom`.
+func sample(_ name: String, _ folder: String, _ more: [Target.Dependency] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Fathom"] + more, path: "Samples/\(folder)",
+        swiftSettings: swiftSettings)
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
         name: name, dependencies: dependencies + ["TestSupport"], exclude: excluded[name] ?? [],
@@ -80,6 +87,14 @@ let package = Package(
         .executableTarget(
             name: "fathom", dependencies: ["Fathom", argumentParser, logging],
             swiftSettings: swiftSettings),
+
+        // Samples.
+        .executableTarget(
+            name: "make-sample-media", dependencies: ["FathomMedia", "FathomScenes", "CFFmpeg"],
+            path: "Samples/MakeMedia", swiftSettings: swiftSettings),
+        sample("read-dump", "ReadDump"),
+        sample("depth-of-picture", "DepthOfPicture"),
+        sample("depth-video", "DepthVideo", [logging]),
 
         // Tests.
         .target(
