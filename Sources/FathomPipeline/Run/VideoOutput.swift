@@ -37,13 +37,21 @@ final class VideoOutput: Sendable {
         note: @escaping @Sendable (String) -> Void
     ) {
         let pictures = BoundedQueue<VideoFrame>(capacity: 4)
-        let packets = BoundedQueue<[Packet]>(capacity: 8)
         pipeline.addStage("render", from: frames, finishing: [pictures]) {
             [self] (meter) throws(FathomError) in
             try RenderStage.run(
                 frames, into: pictures, recording: recording, configuration: configuration,
                 meter: meter)
         }
+        addEncoding(to: pipeline, from: pictures, tally: tally, note: note)
+    }
+
+    /// Adds the last two stages, fed by finished pictures.
+    func addEncoding(
+        to pipeline: Pipeline, from pictures: BoundedQueue<VideoFrame>, tally: RunTally,
+        note: @escaping @Sendable (String) -> Void
+    ) {
+        let packets = BoundedQueue<[Packet]>(capacity: 8)
         pipeline.addStage("encode", from: pictures, finishing: [packets]) {
             [self] (meter) throws(FathomError) in
             try encode(pictures, into: packets, meter: meter, tally: tally, note: note)
