@@ -1,6 +1,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "kernels_isa.h"
+
 // Guided upsampling of a small map by the brightness of the full picture, after He and Sun, "Fast Guided Filter" (2015):
 // around each small pixel depth = a * brightness + b; a and b are enlarged, then applied at full size.
 
@@ -38,3 +40,5 @@ typedef struct fathom_upsample_kernels {
 
 /// The kernels of the instruction set in use.
 const fathom_upsample_kernels *fathom_upsample(void);
+/// The kernels of one instruction set, for tests; the machine must have it.
+const fathom_upsample_kernels *fathom_upsample_of(fathom_isa isa);
