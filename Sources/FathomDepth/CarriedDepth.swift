@@ -12,7 +12,7 @@ package struct CarriedDepth {
     /// Pixels whose brightness differs more than this don't vote on the scale.
     private static let sameBrightness: Float = 0.03
     /// The greatest natural logarithm of a factor of scale that is followed.
-    private static let greatestLog: Float = 0.3
+    private static let greatestLog: Float = 0.5
 
     /// Carries `last` (depth and brightness of `width` × `height`) to `map`, which has the same size.
     package init(

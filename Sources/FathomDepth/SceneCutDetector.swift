@@ -8,8 +8,9 @@ import FathomCore
 /// without structure (black, white flash) are never cuts: the next one is compared with the last that had some.
 public struct SceneCutDetector: Stateful, Sendable {
     private var previous: [UInt8] = []
-    private var unrest: Float = 0
-    private var count: Int32 = 0
+    /// The mean share lately; a hand-held camera's until more is known.
+    private var unrest: Float = 0.12
+    private var count: Int32 = 3
     private var recent: Float = 0
 
     /// Width of the thumbnail.

@@ -21,7 +21,7 @@ import Testing
     ) {
         func result(_ isa: fathom_isa) -> [Float] {
             var out = [Float](repeating: Self.canary, count: count + room)
-            out.withUnsafeMutableBufferPointer { body(isa, $0.baseAddress!) }
+            out.withUnsafeMutableBufferPointer { body(isa, $0.start) }
             return out
         }
         let expected = result(FATHOM_ISA_SCALAR)
@@ -126,8 +126,8 @@ import Testing
                 small[0].withUnsafeBufferPointer { a in
                     small[1].withUnsafeBufferPointer { b in
                         var rows = fathom_upsample_rows(
-                            slope: a.baseAddress!, offset: b.baseAddress!, least: a.baseAddress!,
-                            greatest: b.baseAddress!)
+                            slope: a.start, offset: b.start, least: a.start,
+                            greatest: b.start)
                         let light = floats(40, count)
                         compare(count) {
                             fathom_upsample_of($0).pointee.guided(

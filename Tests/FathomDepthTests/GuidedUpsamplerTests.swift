@@ -36,7 +36,7 @@ import Testing
             let row = (0..<width).map { light($0, y) }
             result.withUnsafeMutableBufferPointer {
                 upsampler.row(
-                    y, brightness: row, into: $0.baseAddress! + y * width, scratch: scratch)
+                    y, brightness: row, into: $0.start + y * width, scratch: scratch)
             }
         }
         return result

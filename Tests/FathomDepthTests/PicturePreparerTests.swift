@@ -36,8 +36,8 @@ import Testing
             planes.withUnsafeMutableBufferPointer { planes in
                 brightness.withUnsafeMutableBufferPointer { brightness in
                     preparer.prepare(
-                        view, planes: planes.baseAddress!, rowStride: width,
-                        planeStride: width * height, brightness: brightness.baseAddress!)
+                        view, planes: planes.start, rowStride: width,
+                        planeStride: width * height, brightness: brightness.start)
                 }
             }
         }

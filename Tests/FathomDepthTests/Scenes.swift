@@ -42,3 +42,19 @@ enum Scenes {
         return DepthMap(width: width, height: height, kind: kind, values: values, brightness: light)
     }
 }
+
+extension UnsafeMutableBufferPointer {
+    /// The first element's address; the buffers of these tests are never empty.
+    var start: UnsafeMutablePointer<Element> {
+        guard let baseAddress else { preconditionFailure("the buffer is empty") }
+        return baseAddress
+    }
+}
+
+extension UnsafeBufferPointer {
+    /// The first element's address; the buffers of these tests are never empty.
+    var start: UnsafePointer<Element> {
+        guard let baseAddress else { preconditionFailure("the buffer is empty") }
+        return baseAddress
+    }
+}

@@ -12,7 +12,7 @@ import Testing
     ) {
         func result(_ isa: fathom_isa) -> [T] {
             var out = start + [T](repeating: canary, count: 64)
-            out.withUnsafeMutableBufferPointer { body(isa, $0.baseAddress!) }
+            out.withUnsafeMutableBufferPointer { body(isa, $0.start) }
             return out
         }
         let expected = result(FATHOM_ISA_SCALAR)

@@ -75,3 +75,11 @@ enum Pictures {
         return (renderer, output)
     }
 }
+
+extension UnsafeMutableBufferPointer {
+    /// The first element's address; the buffers of these tests are never empty.
+    var start: UnsafeMutablePointer<Element> {
+        guard let baseAddress else { preconditionFailure("the buffer is empty") }
+        return baseAddress
+    }
+}
