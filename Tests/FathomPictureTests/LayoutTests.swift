@@ -157,4 +157,26 @@ import Testing
             }
         }
     }
+
+    @Test("depth of a whole picture is what is painted", arguments: formats)
+    func wholeDepth(format: PictureFormat) {
+        let map = Pictures.ramp()
+        let upsampler = GuidedUpsampler(
+            method: .guided, width: format.width, height: format.height)
+        var depth = [Float](repeating: -1, count: format.width * format.height)
+        Pictures.source(format).withView { view in
+            depth.withUnsafeMutableBufferPointer {
+                upsampler.upsample(map, picture: view, into: $0, pool: WorkerPool(threads: 2))
+            }
+        }
+        let output = Pictures.render(format, RenderOptions(layout: .depth, colorMap: .gray)).output
+        for y in 0..<format.height {
+            for x in 0..<format.width {
+                let share = (depth[y * format.width + x] - 1) / 2
+                let code =
+                    Float(16 << (format.bitDepth - 8)) + share * Float(219 << (format.bitDepth - 8))
+                #expect(abs(Float(Pictures.sample(output, 0, x, y)) - code) <= 1.5)
+            }
+        }
+    }
 }
