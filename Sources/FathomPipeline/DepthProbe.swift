@@ -1,7 +1,6 @@
 import FathomCore
 import FathomDepth
 import FathomMedia
-import FathomPicture
 
 /// The depth of single points of a recording.
 public enum DepthProbe {
@@ -67,15 +66,18 @@ public enum DepthProbe {
                 remedy: "Count from 0 at the top left")
         }
         let model = try network.makeModel(configuration, pool: .machine)
-        let enlarger = DepthEnlarger(source: format, method: configuration.upsampling)
+        let upsampler = GuidedUpsampler(
+            method: configuration.upsampling, width: format.width, height: format.height)
         let (value, low, high) = try frame.withPicture {
             (picture) throws(FathomError) -> (Float, Float, Float) in
             let map = try model.estimate(picture, sampleAspectRatio: frame.sampleAspectRatio)
-            return enlarger.withEnlarged(map, guide: picture) { values in
-                (
-                    values[point.y * format.width + point.x], values.min() ?? 0, values.max() ?? 0
-                )
+            var values = [Float](repeating: 0, count: format.width * format.height)
+            values.withUnsafeMutableBufferPointer { out in
+                upsampler.upsample(map, picture: picture, into: out)
             }
+            return (
+                values[point.y * format.width + point.x], values.min() ?? 0, values.max() ?? 0
+            )
         }
         let share = high > low ? (value - low) / (high - low) : 0
         let kind = model.card.outputKind
