@@ -1,6 +1,7 @@
 // What Swift cannot import from FFmpeg's headers: macros with casts, and variadic functions' stand-ins.
 #pragma once
 #include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavdevice/avdevice.h>
 #include <libavfilter/avfilter.h>
 #include <libavfilter/buffersink.h>

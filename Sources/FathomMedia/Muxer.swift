@@ -49,6 +49,7 @@ public final class Muxer: @unchecked Sendable {
     private var waiting: [Packet] = []
     private var origin: Timestamp?
     private var clocks: [CopyClock] = []
+    private var filters: [Int: PacketFilter] = [:]
     /// Whether the header and with it the first frame is written.
     private var hasFrames = false
 
@@ -179,7 +180,7 @@ public final class Muxer: @unchecked Sendable {
     // MARK: Streams
 
     private func describe(_ output: OutputContext, encoder: Encoder) throws(FathomError) {
-        for stream in streams {
+        for (position, stream) in streams.enumerated() {
             let target = try output.addStream()
             let original = stream.sourceIndex.flatMap { source?.ffmpegStream($0) }
             guard stream.isEncoded else {
@@ -188,6 +189,7 @@ public final class Muxer: @unchecked Sendable {
                     of: original, to: target,
                     codec: stream.subtitles?.target ?? original.pointee.codecpar.pointee.codec_id,
                     container: container)
+                filters[position] = try PacketFilter(for: original, container: container)
                 continue
             }
             try describeVideo(target, encoder: encoder, original: original)
@@ -264,6 +266,7 @@ public final class Muxer: @unchecked Sendable {
         if let conversion = streams[position].subtitles {
             try conversion.apply(to: pointer)
         }
+        if let filter = filters[position], !filter.apply(to: pointer) { return }
         clocks[position].order(pointer)
         try send(pointer, from: packet.timeBase, stream: position, to: output)
     }

@@ -43,6 +43,11 @@ private final class Track {
         while avcodec_receive_packet(context, packet) >= 0 {
             av_packet_rescale_ts(packet, context.pointee.time_base, stream.pointee.time_base)
             packet.pointee.stream_index = stream.pointee.index
+            // Else the muxer takes the last frame for one of no length, and its edit list hides it.
+            if packet.pointee.duration == 0 {
+                packet.pointee.duration = max(1, av_rescale_q(
+                    1, AVRational(num: 1, den: 25), stream.pointee.time_base))
+            }
             try check(av_interleaved_write_frame(file, packet), "packet")
         }
     }
