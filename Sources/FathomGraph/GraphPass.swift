@@ -1,18 +1,20 @@
 import FathomCore
 
-/// A rewriting of a graph that leaves its results as they are.
+/// A rewriting of a graph, for inputs of known shapes, that leaves its results as they are.
 public struct GraphPass: Sendable {
     /// The name by which it can be disabled.
     public let name: String
     /// The rewriting; its result is verified by `apply`.
-    let rewrite: @Sendable (Graph) throws(FathomError) -> Graph
+    let rewrite: @Sendable (Graph, [String: Shape]) throws(FathomError) -> Graph
 
     /// All passes, in the order in which they are applied.
-    public static let all: [GraphPass] = []
+    public static let all: [GraphPass] = [
+        foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions, removeDeadNodes,
+    ]
 
     /// Applies all passes but those named in `disabled`.
     public static func apply(
-        to graph: Graph, disabled: Set<String> = []
+        to graph: Graph, inputShapes: [String: Shape], disabled: Set<String> = []
     ) throws(FathomError) -> Graph {
         if let unknown = disabled.sorted().first(where: { name in
             !all.contains { $0.name == name }
@@ -24,7 +26,7 @@ public struct GraphPass: Sendable {
         }
         var graph = graph
         for pass in all where !disabled.contains(pass.name) {
-            graph = try pass.rewrite(graph).verified()
+            graph = try pass.rewrite(graph, inputShapes).verified()
         }
         return graph
     }

@@ -111,7 +111,9 @@ extension Planner {
         guard resize.outputShape.rank == 4, resize.tables[0].isIdentity,
             resize.tables[1].isIdentity
         else { return false }
-        let layout = layout(node.inputs[0])
+        // Where most of a block would be filling, rows are shorter without it.
+        let isThin = resize.outputShape[1] * 2 <= Kernels.block
+        let layout: Layout = isThin ? .planar : layout(node.inputs[0])
         let input = try operand(node.inputs[0], layout)
         let output = try result(node.outputs[0], layout)
         let shape = resize.outputShape
