@@ -30,11 +30,11 @@ public enum NumpyFile {
     }
 
     /// The bytes before the elements, a multiple of 64.
-    public static func header(_ shape: Shape) -> [UInt8] {
+    public static func header(_ shape: Shape, type: String = "<f4") -> [UInt8] {
         let lengths = shape.dimensions.map { "\($0)," }.joined(separator: " ")
         // A tuple ends in a comma only where it has one element.
         let tuple = shape.rank == 1 ? lengths : String(lengths.dropLast())
-        var text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(tuple)), }"
+        var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(tuple)), }"
         let prefix = magic.count + 4
         let padding = 63 - (prefix + text.utf8.count) % 64
         text += String(repeating: " ", count: padding) + "\n"

@@ -15,7 +15,8 @@ struct FathomCommand: ParsableCommand {
             """,
         version: FathomVersion.current,
         subcommands: [
-            RunCommand.self, ProbeCommand.self, DoctorCommand.self, BenchCommand.self,
+            RunCommand.self, ProbeCommand.self, DoctorCommand.self, ModelCommand.self,
+            BenchCommand.self,
         ])
 
     static func main() {

@@ -1,26 +1,16 @@
 import CZlib
 import FathomCore
 
-/// NumPy's file formats (numpy.lib.format, version 1.0).
+/// Depth frames in NumPy's formats.
 enum NumpyBytes {
-    /// The header of an array in C order, padded so that the values begin at a multiple of 64 bytes.
-    static func header(type: String, shape: [Int]) -> [UInt8] {
-        let sides = shape.map { "\($0)" }.joined(separator: ", ") + (shape.count == 1 ? "," : "")
-        var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sides)), }"
-        text += String(repeating: " ", count: 63 - (10 + text.utf8.count) % 64) + "\n"
-        let count = text.utf8.count
-        return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(count & 255), UInt8(count >> 8)]
-            + Array(text.utf8)
-    }
-
     /// A depth map as an array `(H, W)` of float32.
     static func array(_ image: DepthImage) -> [UInt8] {
-        header(type: "<f4", shape: [image.height, image.width]) + image.bytes
+        NumpyFile.header([image.height, image.width]) + image.bytes
     }
 
     /// Whole numbers as an array of int64.
     static func array(_ values: [Int64], shape: [Int]) -> [UInt8] {
-        header(type: "<i8", shape: shape)
+        NumpyFile.header(Shape(shape), type: "<i8")
             + values.flatMap { value in withUnsafeBytes(of: value.littleEndian) { Array($0) } }
     }
 

@@ -17,7 +17,8 @@ struct BenchPipelineCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "A recording; without one a test pattern of ten seconds at 1280×720.", valueName: "input"))
+            "A recording; without one a test pattern of ten seconds at 1280×720.",
+            valueName: "input"))
     var input: String?
     @Option(help: "How often everything is done; medians are shown.")
     var rounds = 3

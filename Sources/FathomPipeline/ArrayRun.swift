@@ -1,0 +1,64 @@
+import FathomCore
+import FathomEngine
+import Foundation
+
+/// A network run on arrays from files, every output written as a file: the way an outside script compares.
+public struct ArrayRun: Sendable {
+    /// A name or an ONNX file.
+    public var model: String
+    /// Input names and the `.npy` files that hold them (float32, C order).
+    public var inputs: [String: String] = [:]
+    /// Where `NAME.npy` of each output goes; it is made if need be.
+    public var outputFolder: String
+    /// The arithmetic.
+    public var precision = Precision.fp32
+    /// The highest instruction set to use.
+    public var instructionSet = InstructionSet.current
+    /// Threads; all cores by default.
+    public var threads: Int?
+    /// Passes to leave out.
+    public var disabledPasses: Set<String> = []
+
+    /// A run without inputs yet.
+    public init(model: String, outputFolder: String) {
+        self.model = model
+        self.outputFolder = outputFolder
+    }
+
+    /// Runs; gives name, file and shape of every output.
+    public func run() throws(FathomError) -> [(name: String, path: String, shape: Shape)] {
+        let network = try Network(model)
+        var tensors: [String: Tensor] = [:]
+        for (name, path) in inputs { tensors[name] = try NumpyFile.read(path) }
+        for input in network.graph.inputs where tensors[input.name] == nil {
+            throw FathomError(
+                .usage, operation: "run", subject: "the model \(model)",
+                cause: "its input '\(input.name)' was not given",
+                remedy: "Add --input \(input.name)=FILE.npy")
+        }
+        let pool = threads.map { WorkerPool(threads: max(1, min($0, 256))) } ?? .machine
+        let session = try Session(
+            network.graph, inputShapes: tensors.mapValues(\.shape),
+            options: SessionOptions(
+                pool: pool, instructionSet: instructionSet, disabledPasses: disabledPasses,
+                precision: precision))
+        let outputs = try session.run(tensors)
+        do {
+            try FileManager.default.createDirectory(
+                atPath: outputFolder, withIntermediateDirectories: true)
+        } catch {
+            throw FathomError(
+                operation: "make", subject: "the folder \(outputFolder)",
+                cause: error.localizedDescription)
+        }
+        var written: [(name: String, path: String, shape: Shape)] = []
+        for info in network.graph.outputs {
+            guard let tensor = outputs[info.name] else { continue }
+            let file = String(info.name.map { "/:".contains($0) ? "_" : $0 })
+            let path = (outputFolder as NSString).appendingPathComponent("\(file).npy")
+            try NumpyFile.write(tensor, to: path)
+            written.append((info.name, path, tensor.shape))
+        }
+        return written
+    }
+}
