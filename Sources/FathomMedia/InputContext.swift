@@ -110,7 +110,7 @@ final class InputContext {
     ) -> FathomError {
         if interruption.isCancelled() { return interrupted(subject) }
         let message = MediaLog.lastMessage ?? ""
-        if message.contains("moov atom not found") {
+        if message.contains("moov atom not found"), path.map(beginsWithAtom) ?? true {
             if let path,
                 path.lowercased().hasSuffix(".heic") || path.lowercased().hasSuffix(".avif")
             {
@@ -136,6 +136,18 @@ final class InputContext {
             remedy: isUnknown
                 ? "Name a video file, a picture or a folder of pictures"
                 : "Check the name, the permissions and the network")
+    }
+
+    /// Whether a file begins as MP4 does; FFmpeg believes the extension.
+    private static func beginsWithAtom(_ path: String) -> Bool {
+        guard let file = fopen(path, "r") else { return false }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 8)
+        guard fread(&bytes, 1, 8, file) == 8 else { return false }
+        let known = [
+            "ftyp", "mdat", "moov", "free", "skip", "wide", "pnot", "moof", "styp", "uuid",
+        ]
+        return known.contains(String(decoding: bytes[4...], as: UTF8.self))
     }
 
     // MARK: Standard input

@@ -19,7 +19,7 @@ public enum VideoCodec: String, CaseIterable, Hashable, Sendable, Codable {
     case prores
 
     /// FFmpeg's encoder.
-    var encoderName: String {
+    public var encoderName: String {
         switch self {
         case .h264: "libx264"
         case .hevc: "libx265"

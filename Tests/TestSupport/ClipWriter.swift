@@ -55,14 +55,17 @@ public struct Clip {
     public var chapters: [String] = []
     public var metadata: [String: String] = [:]
     /// Sample of a plane at a place in frame i, in code values; the default is a gradient that moves.
-    public var paint: (_ frame: Int, _ plane: Int, _ x: Int, _ y: Int) -> Int = { frame, plane, x, y in
+    public var paint: (_ frame: Int, _ plane: Int, _ x: Int, _ y: Int) -> Int = {
+        frame, plane, x, y in
         plane == 0 ? 40 + (x * 2 + y + frame * 3) % 160 : 128 + (plane == 1 ? x : y) % 16
     }
 
     public init() {}
 
     /// Frames in an exact rhythm.
-    public mutating func setRate(_ rate: Rational, frames: Int, timeBase: Rational? = nil, first: Int64 = 0) {
+    public mutating func setRate(
+        _ rate: Rational, frames: Int, timeBase: Rational? = nil, first: Int64 = 0
+    ) {
         self.timeBase = timeBase ?? rate.inverse
         times = (0..<frames).map {
             first + Timestamp(Int64($0), rate.inverse).rescaled(to: self.timeBase).value
@@ -81,7 +84,8 @@ func check(_ code: Int32, _ what: String) throws {
     av_strerror(code, &buffer, buffer.count)
     throw ClipError(
         description: what + ": "
-            + String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            + String(
+                decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
 }
 
 func found<T>(_ value: T?, _ what: String) throws -> T {
@@ -92,6 +96,7 @@ func found<T>(_ value: T?, _ what: String) throws -> T {
 extension Clip {
     /// Writes the clip; an existing file is replaced.
     public func write(to path: String) throws {
+        av_log_set_level(AV_LOG_WARNING)
         var context: UnsafeMutablePointer<AVFormatContext>?
         try check(avformat_alloc_output_context2(&context, nil, format, path), "container")
         let file = try found(context, "container")

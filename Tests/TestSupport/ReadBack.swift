@@ -90,7 +90,8 @@ public struct ReadBack {
             kind: parameters.codec_type, codec: parameters.codec_id,
             codecName: String(cString: avcodec_get_name(parameters.codec_id)),
             tag: parameters.codec_tag,
-            timeBase: Rational(Int(stream.pointee.time_base.num), Int(stream.pointee.time_base.den)),
+            timeBase: Rational(
+                Int(stream.pointee.time_base.num), Int(stream.pointee.time_base.den)),
             language: metadata["language"], width: Int(parameters.width),
             height: Int(parameters.height),
             pixelFormat: av_get_pix_fmt_name(AVPixelFormat(parameters.format)).map {
@@ -100,7 +101,8 @@ public struct ReadBack {
                 Int(stream.pointee.sample_aspect_ratio.num),
                 Int(stream.pointee.sample_aspect_ratio.den)),
             matrix: parameters.color_space, range: parameters.color_range,
-            hasDisplayMatrix: av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nil) != nil,
+            hasDisplayMatrix: av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nil)
+                != nil,
             metadata: metadata)
     }
 
