@@ -164,12 +164,28 @@ final class InputContext {
                 guard let opaque, let target else { return fathom_error_io }
                 let interruption = Unmanaged<Interruption>.fromOpaque(opaque).takeUnretainedValue()
                 return InputContext.readStandardInput(target, count, interruption)
-            }, nil, nil)
+            }, nil,
+            isStandardInputAFile
+                ? { _, offset, whence in InputContext.seekStandardInput(offset, whence) } : nil)
         guard let context else {
             av_free(buffer)
             throw .outOfMemory("open")
         }
         return context
+    }
+
+    /// Whether standard input is a file that a shell opened, where one can go back and forth.
+    static var isStandardInputAFile: Bool {
+        var status = stat()
+        return fstat(0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    private static func seekStandardInput(_ offset: Int64, _ whence: Int32) -> Int64 {
+        var status = stat()
+        if whence == AVSEEK_SIZE {
+            return fstat(0, &status) == 0 ? Int64(status.st_size) : -1
+        }
+        return Int64(lseek(0, off_t(offset), whence & ~AVSEEK_FORCE))
     }
 
     /// Waits in short steps, so that an interruption is noticed while nothing arrives.

@@ -31,6 +31,14 @@ public enum VideoCodec: String, CaseIterable, Hashable, Sendable, Codable {
         }
     }
 
+    /// FFmpeg's encoder for pictures of one format: SVT-AV1 takes even sizes of at least 64 only.
+    func encoderName(for format: PictureFormat) -> String {
+        let isForSVT =
+            format.width % 2 == 0 && format.height % 2 == 0 && format.width >= 64
+            && format.height >= 64
+        return self == .av1 && !isForSVT ? "libaom-av1" : encoderName
+    }
+
     /// Whether the installed FFmpeg can write it.
     public var isAvailable: Bool { avcodec_find_encoder_by_name(encoderName) != nil }
 

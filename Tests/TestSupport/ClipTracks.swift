@@ -205,9 +205,9 @@ final class AudioTrack {
 }
 
 /// A file with sound and nothing else.
-public enum SoundFile {
+package enum SoundFile {
     /// Half a second of AAC.
-    public static func write(to path: String) throws {
+    package static func write(to path: String) throws {
         var context: UnsafeMutablePointer<AVFormatContext>?
         try check(avformat_alloc_output_context2(&context, nil, nil, path), "container")
         let file = try found(context, "container")
