@@ -47,12 +47,12 @@ static void KERNEL(carry)(float *restrict out_depth, float *restrict out_brightn
 static void KERNEL(mix)(float *out, const float *depth, const float *carried, const float *change,
                         const fathom_temporal_weights *how, float depth_range,
                         long count) {
-    float keep = how->keep;
+    float keep = how->keep, scale = how->carried_scale;
     float by_brightness = 1 / (how->brightness_scale * how->brightness_scale);
     float by_depth = 1 / (how->depth_scale * how->depth_scale * depth_range * depth_range);
 #pragma clang loop vectorize(assume_safety)
     for (long x = 0; x < count; x++) {
-        float step = carried[x] - depth[x];
+        float step = carried[x] * scale - depth[x];
         float moved = change[x] * change[x] * by_brightness + step * step * by_depth;
         out[x] = depth[x] + step * keep / (1 + moved);
     }

@@ -78,7 +78,7 @@ static void KERNEL(fit)(float *restrict a, float *restrict b, const float *restr
         variance = variance > 0 ? variance : 0;
         float relief = mean_depth_squares[x] - depth * depth;
         relief = relief > 0 ? relief : 0;
-        float slope = (mean_products[x] - brightness * depth) / (variance + epsilon) * (relief / (relief + plain));
+        float slope = (mean_products[x] - brightness * depth) / (variance + epsilon) * (relief / (relief + plain * depth * depth + 1e-20f));
         a[x] = slope;
         b[x] = depth - slope * brightness;
     }

@@ -15,9 +15,17 @@ public enum SystemClock {
     }
 
     /// Peak resident memory of this process in MiB.
-    public static var peakMemoryMB: Double {
+    public static var peakMemoryMB: Double { Double(usage.ru_maxrss) / 1024 }
+
+    /// Seconds that all threads of this process have spent on processors, in user and system mode.
+    public static var processorSeconds: Double {
+        let (user, system) = (usage.ru_utime, usage.ru_stime)
+        return Double(user.tv_sec + system.tv_sec) + Double(user.tv_usec + system.tv_usec) / 1e6
+    }
+
+    private static var usage: rusage {
         var usage = rusage()
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return Double(usage.ru_maxrss) / 1024
+        return usage
     }
 }

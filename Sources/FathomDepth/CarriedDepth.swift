@@ -12,7 +12,7 @@ package struct CarriedDepth {
     /// Pixels whose brightness differs more than this don't vote on the scale.
     private static let sameBrightness: Float = 0.03
     /// The greatest natural logarithm of a factor of scale that is followed.
-    private static let greatestLog: Float = 0.3
+    private static let greatestLog: Float = 0.5
 
     /// Carries `last` (depth and brightness of `width` × `height`) to `map`, which has the same size.
     package init(
@@ -65,7 +65,7 @@ package struct CarriedDepth {
 
     /// The factor that brings `map` to the carried scale: the median of carried / new over pixels that match.
     ///
-    /// Relative kinds only; metres keep their scale. `isJump` when no bounded factor fits.
+    /// Relative kinds only; metres keep their scale. A factor beyond the bounds is brought to them, with `isJump`.
     package func scale(of map: DepthMap, spread: Float) -> (factor: Float, isJump: Bool) {
         guard map.kind != .metres else { return (1, false) }
         let bins = 128
@@ -92,8 +92,7 @@ package struct CarriedDepth {
             if left < counts[bin] {
                 let share = (Float(left) + 0.5) / Float(counts[bin])
                 let log = ((Float(bin) + share) / Float(bins / 2) - 1) * Self.greatestLog
-                if bin == 0 || bin == bins - 1 { return (1, true) }
-                return ((2 + log) / (2 - log), false)
+                return ((2 + log) / (2 - log), bin == 0 || bin == bins - 1)
             }
             left -= counts[bin]
         }

@@ -53,14 +53,11 @@ package struct DepthStatistics: Sendable {
     }
 }
 
-/// The distribution of all depth values of a clip in constant memory: a histogram that doubles its bins' width
-/// when a value lies outside.
+/// The distribution of all depth values of a clip in constant memory: 64 bins for each power of two, of either
+/// sign, so that neither the scale nor a few wild values matter.
 public struct ClipHistogram: Sendable {
-    private static let bins = 4096
+    private static let bins = 1 << 15
     private var counts = [UInt64](repeating: 0, count: bins)
-    /// Bins cover -limit…limit.
-    private var limit: Float = 1.0 / 64
-    private var total: UInt64 = 0
 
     /// An empty histogram.
     public init() {}
@@ -68,25 +65,22 @@ public struct ClipHistogram: Sendable {
     /// Counts a map's finite values.
     public mutating func add(_ map: DepthMap) {
         map.withValues { values in
-            var greatest: Float = 0
-            for value in values where value.isFinite { greatest = max(greatest, abs(value)) }
-            while greatest >= limit, limit < 1e30 { widen() }
-            let scale = Float(Self.bins / 2) / limit
             counts.withUnsafeMutableBufferPointer { counts in
-                for value in values where value.isFinite {
-                    let bin = Int(min(max((value + limit) * scale, 0), Float(Self.bins - 1)))
-                    counts[bin] += 1
-                }
+                for value in values where value.isFinite { counts[Self.bin(value)] += 1 }
             }
-            total += UInt64(values.count)
         }
     }
 
-    private mutating func widen() {
-        var wider = [UInt64](repeating: 0, count: Self.bins)
-        for bin in 0..<Self.bins { wider[Self.bins / 4 + bin / 2] += counts[bin] }
-        counts = wider
-        limit *= 2
+    /// The bits of a number, put in the numbers' order, without the last 17 of the fraction.
+    private static func bin(_ value: Float) -> Int {
+        let bits = value.bitPattern
+        return Int((bits >> 31 == 1 ? ~bits : bits | 1 << 31) >> 17)
+    }
+
+    /// The least number of a bin.
+    private static func start(_ bin: Int) -> Float {
+        let bits = UInt32(bin) << 17
+        return Float(bitPattern: bits >> 31 == 1 ? bits & ~(1 << 31) : ~bits)
     }
 
     /// The clip's range: from the 1st to the 99th percentile.
@@ -95,15 +89,15 @@ public struct ClipHistogram: Sendable {
     }
 
     private func quantile(_ share: Double) -> Float {
-        guard total > 0 else { return 0 }
         var left = share * Double(counts.reduce(0, +))
-        for bin in 0..<Self.bins {
+        for bin in 0..<Self.bins where counts[bin] > 0 {
             let count = Double(counts[bin])
-            if left <= count, count > 0 {
-                return (Float(bin) + Float(left / count)) * limit / Float(Self.bins / 2) - limit
+            if left <= count {
+                let (low, high) = (Self.start(bin), Self.start(min(bin + 1, Self.bins - 1)))
+                return high.isFinite ? low + (high - low) * Float(left / count) : low
             }
             left -= count
         }
-        return limit
+        return 0
     }
 }

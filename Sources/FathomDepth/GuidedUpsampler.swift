@@ -128,8 +128,8 @@ private final class UpsamplerPlanes {
     private static let boundRadius = 2
     /// Variance of brightness (0…1) below which a surface counts as plain.
     private static let epsilon: Float = 0.002
-    /// Variance of depth, as part of the squared range, below which a surface counts as a smooth slope.
-    private static let plainRelief: Float = 0.0005
+    /// Variance of depth, as part of its squared mean, below which a surface counts as a smooth slope.
+    private static let plainRelief: Float = 0.002
     private static let margin = 8
 
     var stride: Int { depth.stride }
@@ -168,10 +168,7 @@ private final class UpsamplerPlanes {
         }
         guard guided else { return }
         let kernels = fathom_upsample().pointee
-        let statistics = DepthStatistics(map)
-        let spread = statistics.high - statistics.low
-        let plain = max(Self.plainRelief * spread * spread, 1e-20)
-        for y in 0..<height { fit(y, plain: plain, kernels) }
+        for y in 0..<height { fit(y, kernels) }
         for y in 0..<height {
             average(rawSlope, y, into: slope, kernels)
             average(rawOffset, y, into: offset, kernels)
@@ -196,7 +193,7 @@ private final class UpsamplerPlanes {
         }
     }
 
-    private func fit(_ y: Int, plain: Float, _ kernels: fathom_upsample_kernels) {
+    private func fit(_ y: Int, _ kernels: fathom_upsample_kernels) {
         let radius = Self.fitRadius
         let count = 2 * radius + 1
         let scale = 1 / Float(count * count)
@@ -213,7 +210,7 @@ private final class UpsamplerPlanes {
         for k in 0..<5 { kernels.box(means[k], sums[k] - radius, radius, scale, width) }
         kernels.fit(
             rawSlope[y], rawOffset[y], means[0], means[1], means[2], means[3], means[4],
-            Self.epsilon, plain, width)
+            Self.epsilon, Self.plainRelief, width)
         rawSlope.replicateEdges(y)
         rawOffset.replicateEdges(y)
     }

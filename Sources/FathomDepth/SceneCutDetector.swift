@@ -8,8 +8,9 @@ import FathomCore
 /// without structure (black, white flash) are never cuts: the next one is compared with the last that had some.
 public struct SceneCutDetector: Stateful, Sendable {
     private var previous: [UInt8] = []
-    private var unrest: Float = 0
-    private var count: Int32 = 0
+    /// The mean share lately; a hand-held camera's until more is known.
+    private var unrest: Float = 0.12
+    private var count: Int32 = 3
     private var recent: Float = 0
 
     /// Width of the thumbnail.
@@ -20,10 +21,13 @@ public struct SceneCutDetector: Stateful, Sendable {
     private static let reach = 7
     /// Brightness below this deviation has no structure.
     private static let leastDeviation: Float = 0.012
-    /// The least share of unexplained structure at a cut.
-    private static let leastScore: Float = 0.42
-    /// How far above its usual unrest a sequence must rise.
-    private static let rise: Float = 2.2
+    /// The share of unexplained structure above which a sequence without unrest has a cut: real cuts have 0.43 and
+    /// more, quiet scenes 0.06 and less.
+    private static let leastScore: Float = 0.22
+    /// What each unit of unrest (the mean share lately) adds to that; hand-held cameras have 0.13.
+    private static let unrestWeight: Float = 1.4
+    /// However unquiet a scene is, this is a cut.
+    private static let surestScore: Float = 0.6
 
     /// A detector that has seen nothing.
     public init() {}
@@ -34,11 +38,10 @@ public struct SceneCutDetector: Stateful, Sendable {
         defer { previous = thumbnail }
         guard !previous.isEmpty else { return false }
         let score = Self.unexplained(thumbnail, after: previous)
-        let threshold = max(Self.leastScore, Self.rise * unrest)
+        let threshold = min(Self.leastScore + Self.unrestWeight * unrest, Self.surestScore)
         let isCut = score > threshold
-        if isCut {
-            // The next scene's unrest is unknown; the old one's is the best guess.
-        } else {
+        // The new scene's unrest is unknown; the old one's is the best guess.
+        if !isCut {
             count = min(count + 1, 30)
             unrest += (score - unrest) / Float(min(count, 12))
         }

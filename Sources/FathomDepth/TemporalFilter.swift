@@ -101,12 +101,12 @@ public struct TemporalFilter: Stateful, Sendable {
         let spread = max(statistics.high - statistics.low, 1e-6)
         let (factor, isJump) = carried.scale(of: map, spread: spread)
         let follow = Float(exp(-step / strength.scaleSeconds))
-        let applied = isJump ? 1 : exp(log(factor) * follow)
+        let applied = exp(log(factor) * follow)
         // What is kept counts per second, not per frame.
         let keep = Float(pow(Double(strength.keep), step * 30))
         var weights = fathom_temporal_weights(
-            keep: isJump ? 0 : keep, brightness_scale: strength.brightnessScale,
-            depth_scale: strength.depthScale)
+            keep: keep, brightness_scale: strength.brightnessScale,
+            depth_scale: strength.depthScale, carried_scale: applied / factor)
         let out = pool.take(
             width: width, height: height, kind: map.kind, nonFiniteCount: map.nonFiniteCount)
         let kernels = fathom_temporal().pointee

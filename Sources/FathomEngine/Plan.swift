@@ -11,19 +11,13 @@ public struct Plan: Sendable {
     let outputs: [String: (place: Place, shape: Shape)]
     let name: String
 
-    /// The most memory that a plan may want, in numbers of four bytes: 8 GiB.
-    static let largestArena = 1 << 31
+    /// The most memory that a plan may want, in numbers of four bytes: 4 GiB.
+    static let largestArena = 1 << 30
 
     /// Plans a graph, which should have been through the passes.
     public init(
         _ graph: Graph, inputShapes: [String: Shape], instructionSet: InstructionSet = .current
     ) throws(FathomError) {
-        for name in inputShapes.keys where !graph.inputs.contains(where: { $0.name == name }) {
-            throw FathomError(
-                operation: "plan", subject: "model \(graph.name)",
-                cause: "it has no input '\(name)'",
-                remedy: "Its inputs: \(graph.inputs.map(\.name).joined(separator: ", "))")
-        }
         let facts = try graph.facts(inputShapes: inputShapes)
         var planner = Planner(graph, facts: facts, instructionSet: instructionSet)
         let places = try planner.plan()

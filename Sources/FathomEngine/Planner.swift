@@ -63,7 +63,8 @@ struct Planner {
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
             case .view: try lowerView(operands)
-            case .matrix, .pool, .concatenation, .reference: false
+            case .matrix: try lowerMatrix(operands)
+            case .concatenation, .reference: false
             }
         if !isLowered { try lowerReference(operands, entry) }
     }

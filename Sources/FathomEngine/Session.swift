@@ -40,11 +40,15 @@ public final class Session: @unchecked Sendable {
     public init(_ plan: Plan, pool: WorkerPool) {
         self.plan = plan
         self.pool = pool
+        // Left as it comes: a plan for large pictures must not touch pages before it uses them.
         let count = max(plan.arena.count, 1)
         let base = UnsafeMutableRawPointer.allocate(
             byteCount: count * MemoryLayout<Float>.stride, alignment: Tensor.alignment
         ).bindMemory(to: Float.self, capacity: count)
-        base.initialize(repeating: 0, count: count)
+        for input in plan.inputs.values {
+            (base + plan.arena.offsets[input.buffer]).initialize(
+                repeating: 0, count: input.shape.count)
+        }
         let memory = Memory(base: base, offsets: plan.arena.offsets)
         self.memory = memory
         steps = plan.steps.map { $0.bind(memory) }

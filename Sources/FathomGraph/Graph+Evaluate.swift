@@ -6,6 +6,14 @@ extension Graph {
     public func facts(
         inputShapes: [String: Shape]
     ) throws(FathomError) -> [String: Fact] {
+        if let unknown = inputShapes.keys.sorted().first(where: { name in
+            !inputs.contains { $0.name == name }
+        }) {
+            throw error(
+                "it has no input '\(unknown)'",
+                remedy: "Its inputs: \(inputs.map(\.name).joined(separator: ", "))",
+                operation: "plan")
+        }
         var facts = initializers.mapValues(Fact.init(constant:))
         for input in inputs {
             let shape = try resolve(input, inputShapes[input.name])

@@ -96,8 +96,6 @@ public enum Lowering: Hashable, Sendable, CaseIterable {
     case view
     /// A matrix product.
     case matrix
-    /// Window maxima and means.
-    case pool
     /// Blocks of one tensor behind those of another.
     case concatenation
     /// The reference evaluation, called at run time: right, slow, and it allocates.
@@ -159,6 +157,8 @@ public struct Operator: Sendable {
     /// Every operator by name.
     public static let table: [String: Operator] = Dictionary(
         uniqueKeysWithValues: [
-            convolutions, activations, arithmetic, resizes,
+            convolutions, transposedConvolutions, activations, arithmetic, resizes, pools,
+            normalizations, matrices,
+            views, movements, paddings, constants, reductions,
         ].joined().map { ($0.name, $0) })
 }

@@ -113,7 +113,7 @@ public final class Demuxer: @unchecked Sendable {
     /// The video stream to work on.
     ///
     /// `requested` is a container's stream index or, when that stream is no video, the how-manieth video from 0.
-    /// Without it: the default-flagged video with most pixels; cover art is never taken.
+    /// Without it: the first one flagged as default, as players do, else the first; cover art is never taken.
     public func chooseVideo(_ requested: Int? = nil) throws(FathomError) -> StreamInfo {
         let videos = info.streams.filter { stream in
             guard stream.kind == .video, !stream.isAttachedPicture, let video = stream.video
@@ -131,10 +131,7 @@ public final class Demuxer: @unchecked Sendable {
             }
             return videos[requested]
         }
-        func rank(_ stream: StreamInfo) -> (Int, Int) {
-            (stream.isDefault ? 1 : 0, (stream.video?.width ?? 0) * (stream.video?.height ?? 0))
-        }
-        return videos.dropFirst().reduce(videos[0]) { rank($1) > rank($0) ? $1 : $0 }
+        return videos.first(where: \.isDefault) ?? videos[0]
     }
 
     private func noVideo() -> FathomError {

@@ -40,6 +40,8 @@ final class InputContext {
         MediaLog.forgetMessages()
         self.interruption = interruption
         let subject = path ?? "standard input"
+        // Devices such as FFmpeg's test patterns are not known before this.
+        if format != nil { avdevice_register_all() }
         guard let context = avformat_alloc_context() else { throw .outOfMemory("open") }
         context.pointee.interrupt_callback = interruption.callback
         if path == nil {

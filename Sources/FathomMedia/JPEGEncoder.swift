@@ -9,6 +9,8 @@ public final class JPEGEncoder: @unchecked Sendable {
     // Sendable: moved between threads, never used by two at once.
     private let context: UnsafeMutablePointer<AVCodecContext>
     private let input: EncoderInput
+    /// The encoder refuses a time that isn't later than the one before.
+    private var count: Int64 = 0
     /// FFmpeg's scale of 2 (best) to 31.
     private static let quality: Int32 = 4
 
@@ -41,7 +43,8 @@ public final class JPEGEncoder: @unchecked Sendable {
     /// One picture as a JPEG file's bytes.
     public func encode(_ frame: VideoFrame) throws(FathomError) -> [UInt8] {
         let picture = try input.convert(frame)
-        picture.pointer.pointee.pts = 0
+        picture.pointer.pointee.pts = count
+        count += 1
         picture.pointer.pointee.quality = context.pointee.global_quality
         let packet = try Packet(timeBase: context.pointee.time_base)
         guard avcodec_send_frame(context, picture.pointer) >= 0,

@@ -15,7 +15,7 @@ struct FathomCommand: ParsableCommand {
             """,
         version: FathomVersion.current,
         subcommands: [
-            RunCommand.self
+            RunCommand.self, ProbeCommand.self, DoctorCommand.self, BenchCommand.self,
         ])
 
     static func main() {

@@ -5,13 +5,13 @@ import Testing
     @Test(
         "a moment is rescaled to the nearest tick, halves away from zero",
         arguments: [
-            (Timestamp(1, Rational(1, 30)), Rational(1, 90_000), Int64(3000)),
+            (Timestamp(1, Rational(1, 30)), Rational(1, 90_000), 3000),
             (Timestamp(1001, Rational(1, 30_000)), Rational(1, 1000), 33),
             (Timestamp(-1001, Rational(1, 30_000)), Rational(1, 1000), -33),
             (Timestamp(1, Rational(1, 2000)), Rational(1, 1000), 1),
             (Timestamp(-1, Rational(1, 2000)), Rational(1, 1000), -1),
             (Timestamp(.max / 2, Rational(1, 1)), Rational(1, 90_000), .max),
-        ])
+        ] as [(Timestamp, Rational, Int64)])
     func rescale(moment: Timestamp, base: Rational, ticks: Int64) {
         #expect(moment.rescaled(to: base).value == ticks)
     }

@@ -1,6 +1,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "kernels_isa.h"
+
 // Painting of depth into Y'CbCr planes. A colour is packed as Y | Cb << 10 | Cr << 20 in the output's own code values
 // (8 or 10 bit). Shares go from 0 to 256.
 
@@ -27,3 +29,5 @@ typedef struct fathom_paint_kernels {
 
 /// The kernels of the instruction set in use.
 const fathom_paint_kernels *fathom_paint(void);
+/// The kernels of one instruction set, for tests; the machine must have it.
+const fathom_paint_kernels *fathom_paint_of(fathom_isa isa);

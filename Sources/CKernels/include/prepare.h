@@ -1,6 +1,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "kernels_isa.h"
+
 // Picture to network tensor: rows of planes are averaged down the columns, then along the row, then turned into
 // normalised RGB. Callers check every size; weights of one output sample add up to 1.
 
@@ -28,3 +30,5 @@ typedef struct fathom_prepare_kernels {
 
 /// The kernels of the instruction set in use.
 const fathom_prepare_kernels *fathom_prepare(void);
+/// The kernels of one instruction set, for tests; the machine must have it.
+const fathom_prepare_kernels *fathom_prepare_of(fathom_isa isa);

@@ -1,6 +1,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "kernels_isa.h"
+
 // Guided upsampling of a small map by the brightness of the full picture, after He and Sun, "Fast Guided Filter" (2015):
 // around each small pixel depth = a * brightness + b; a and b are enlarged, then applied at full size.
 
@@ -17,8 +19,8 @@ typedef struct fathom_upsample_kernels {
                            long width);
     /// out[x] = scale * sum of padded[x ... x + 2 radius].
     void (*box)(float *out, const float *padded, long radius, float scale, long width);
-    /// a = covariance / (variance + epsilon) * relief / (relief + plain), b = mean depth - a * mean brightness; relief
-    /// is the variance of the depth: on smooth slopes brightness has no say.
+    /// a = covariance / (variance + epsilon) * relief / (relief + plain * depth^2), b = mean depth - a * mean brightness;
+    /// relief is the variance of the depth: on smooth slopes brightness has little say.
     void (*fit)(float *a, float *b, const float *mean_brightness, const float *mean_depth, const float *mean_squares,
                 const float *mean_products, const float *mean_depth_squares, float epsilon, float plain, long width);
     /// Least and greatest of `count` rows down the columns.
@@ -38,3 +40,5 @@ typedef struct fathom_upsample_kernels {
 
 /// The kernels of the instruction set in use.
 const fathom_upsample_kernels *fathom_upsample(void);
+/// The kernels of one instruction set, for tests; the machine must have it.
+const fathom_upsample_kernels *fathom_upsample_of(fathom_isa isa);

@@ -2,6 +2,13 @@ import CKernels
 import FathomCore
 import FathomGraph
 
+extension Window {
+    /// Whether positions within the padded input fit the 32 bits in which kernels count.
+    var isWithinKernelRange: Bool {
+        [rows, columns].allSatisfy { $0.input + $0.before + $0.after < 1 << 30 }
+    }
+}
+
 /// The sizes of a convolution as its kernel wants them, and the regions that its work is cut into.
 struct ConvolutionGeometry: @unchecked Sendable {
     // Sendable: the pointers in `conv` are not set here.

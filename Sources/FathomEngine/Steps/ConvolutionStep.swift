@@ -46,6 +46,7 @@ extension Planner {
     mutating func lowerConvolution(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
         let node = operands.node
         let convolution = try Convolution(operands)
+        guard convolution.window.isWithinKernelRange else { return false }
         guard let weights = facts[node.inputs[1]]?.constant?.tensor else { return false }
         var bias: Tensor?
         if let fact = operands.optional(2) {

@@ -1,6 +1,5 @@
 import FathomCore
 import FathomGraph
-import Synchronization
 
 /// An operator without a kernel: its reference evaluation, on copies. Slow, and it allocates.
 final class ReferenceStep: Step, @unchecked Sendable {
@@ -47,11 +46,21 @@ final class ReferenceStep: Step, @unchecked Sendable {
 }
 
 extension Planner {
+    /// The most elements of an operand or result of an operator without a kernel.
+    private static let largestReferenceCount = 1 << 26
+
     /// Plans an operator's reference evaluation.
     mutating func lowerReference(
         _ operands: Operands<Fact>, _ entry: Operator
     ) throws(FathomError) {
         let node = operands.node
+        for name in node.inputs + node.outputs where !name.isEmpty {
+            guard try shape(name).count <= Self.largestReferenceCount else {
+                throw error(
+                    "node '\(node.name)' (\(node.operation)) has no kernel and works on \(try shape(name)), which is too large"
+                )
+            }
+        }
         var sources: [Place?] = []
         for (name, fact) in zip(node.inputs, operands.inputs) {
             sources.append(

@@ -1,6 +1,5 @@
 import FathomCore
 import Foundation
-import Glibc
 import SwiftProtobuf
 
 extension Graph {
@@ -12,7 +11,8 @@ extension Graph {
         let bytes = try FileBytes.read(path, limit: Self.largestFileSize)
         let url = URL(fileURLWithPath: path)
         try self.init(
-            onnx: bytes, name: url.lastPathComponent, folder: url.deletingLastPathComponent().path)
+            onnx: Data(bytes), name: url.lastPathComponent,
+            folder: url.deletingLastPathComponent().path)
     }
 
     /// Reads a network from the bytes of an ONNX file; `name` is what errors call it. They are not kept.

@@ -106,7 +106,8 @@ struct TensorReader {
 
     /// Little-endian elements.
     private func value(
-        _ shape: Shape, _ type: DataType, _ bytes: Data, _ subject: String
+        _ shape: Shape, _ type: DataType, _ bytes: some ContiguousBytes & Collection<UInt8>,
+        _ subject: String
     ) throws(FathomError) -> Value {
         guard bytes.count == shape.count * type.size else {
             throw error(
@@ -162,7 +163,7 @@ struct TensorReader {
     /// Bytes in a file beside the model's; its name may not lead out of the folder.
     private func external(
         _ tensor: Onnx_TensorProto, _ size: Int, _ subject: String
-    ) throws(FathomError) -> Data {
+    ) throws(FathomError) -> [UInt8] {
         guard let folder else {
             throw error("\(subject) lies in another file, and the model has no folder")
         }

@@ -81,6 +81,9 @@ public struct Resize: Sendable {
         }
     }
 
+    /// The longest axis that is interpolated, far beyond any picture's side.
+    private static let largestLength = 1_048_576.0
+
     /// The output's lengths and the factor of each axis, from scales or from sizes.
     private static func target(
         _ operands: Operands<Fact>, _ input: Shape
@@ -109,13 +112,13 @@ public struct Resize: Sendable {
             if let factor = scales?[index] {
                 // Scales are stored in single precision, so 1.1 · 10 must be taken for 11.
                 let length = Double(Float(factor) * Float(input[axis])).rounded(.down)
-                guard factor > 0, factor.isFinite, length >= 1, length < 1e9 else {
+                guard factor > 0, factor.isFinite, length >= 1, length <= largestLength else {
                     throw node.error("scale \(factor) of an axis of \(input[axis]) is out of range")
                 }
                 lengths[axis] = Int(length)
                 factors[axis] = factor
             } else if let length = sizes?[index] {
-                guard length >= 1, input[axis] >= 1 else {
+                guard length >= 1, Double(length) <= largestLength, input[axis] >= 1 else {
                     throw node.error("size \(length) is out of range")
                 }
                 lengths[axis] = length
@@ -142,19 +145,21 @@ public struct Resize: Sendable {
             positions: positions, weights: weights)
     }
 
+    /// In single precision, as ONNX Runtime computes it: it decides where a nearest neighbour flips.
     private static func coordinate(
         _ index: Int, _ input: Int, _ output: Int, _ scale: Double, _ rule: String
     ) -> Double {
-        let center = (Double(index) + 0.5) / scale - 0.5
+        let (position, factor) = (Float(index), Float(scale))
+        let center = (position + 0.5) / factor - 0.5
         switch rule {
-        case "asymmetric": return Double(index) / scale
+        case "asymmetric": return Double(position / factor)
         case "align_corners":
-            return output == 1 ? 0 : Double(index) * Double(input - 1) / Double(output - 1)
-        case "pytorch_half_pixel": return output > 1 ? center : 0
+            return output == 1 ? 0 : Double(position * Float(input - 1) / Float(output - 1))
+        case "pytorch_half_pixel": return output > 1 ? Double(center) : 0
         case "half_pixel_symmetric":
-            let adjustment = Double(output) / (scale * Double(input))
-            return Double(input) / 2 * (1 - adjustment) + center
-        default: return center
+            let adjustment = Float(output) / (factor * Float(input))
+            return Double(Float(input) / 2 * (1 - adjustment) + center)
+        default: return Double(center)
         }
     }
 }

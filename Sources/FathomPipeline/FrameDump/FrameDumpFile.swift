@@ -11,7 +11,11 @@ extension FrameDumpReader {
         path: String, _ body: (FrameDumpEvent) throws(FathomError) -> Void
     ) throws(FathomError) -> FrameDumpDamage? {
         let descriptor = path == "-" ? 0 : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw FileSink.error("open", path, errno) }
+        guard descriptor >= 0 else {
+            var error = FileSink.error("open", path, errno)
+            error.remedy = "Check the path"
+            throw error
+        }
         defer { if descriptor != 0 { close(descriptor) } }
 
         var reader = FrameDumpReader(name: path)

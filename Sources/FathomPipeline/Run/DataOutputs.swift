@@ -1,13 +1,13 @@
 import FathomCore
 import FathomDepth
 import FathomMedia
-import FathomPicture
 
 /// Depth at the size that files and dump want.
-struct DepthSampler {
+final class DepthSampler {
     private let size: RunConfiguration.FramesSize
     private let method: UpsamplingMethod
-    private var enlarger: DepthEnlarger?
+    private var upsampler: GuidedUpsampler?
+    private var values: [Float] = []
 
     init(size: RunConfiguration.FramesSize, method: UpsamplingMethod) {
         self.size = size
@@ -23,20 +23,23 @@ struct DepthSampler {
     }
 
     /// The frame's depth, row by row.
-    mutating func withValues<R, E: Error>(
-        of frame: DepthFrame, _ body: (UnsafeBufferPointer<Float>) throws(E) -> R
-    ) throws(E) -> R {
+    func withValues<R>(
+        of frame: DepthFrame, _ body: (UnsafeBufferPointer<Float>) throws(FathomError) -> R
+    ) throws(FathomError) -> R {
         switch size {
         case .network: return try frame.depth.map.withValues(body)
         case .source:
-            let format = frame.source.format
-            let enlarger =
-                enlarger.flatMap { $0.format == format ? $0 : nil }
-                ?? DepthEnlarger(source: format, method: method)
-            self.enlarger = enlarger
-            return try frame.source.withPicture { (picture) throws(E) -> R in
-                try enlarger.withEnlarged(frame.depth.map, guide: picture, body)
+            let (width, height) = extent(of: frame)
+            if upsampler?.width != width || upsampler?.height != height {
+                upsampler = GuidedUpsampler(method: method, width: width, height: height)
+                values = [Float](repeating: 0, count: width * height)
             }
+            frame.source.withPicture { picture in
+                values.withUnsafeMutableBufferPointer { out in
+                    upsampler?.upsample(frame.depth.map, picture: picture, into: out)
+                }
+            }
+            return try values.withUnsafeBufferPointer(body)
         }
     }
 }
@@ -48,7 +51,7 @@ enum FilesStage {
         configuration: RunConfiguration, folder: String, isOnlyOutput: Bool, meter: StageMeter,
         tally: RunTally
     ) throws(FathomError) {
-        var sampler = DepthSampler(
+        let sampler = DepthSampler(
             size: configuration.framesSize, method: configuration.upsampling)
         while let frame = frames.receive() {
             try meter.measure { () throws(FathomError) in
@@ -86,7 +89,7 @@ enum DumpStage {
         _ frames: BoundedQueue<DepthFrame>, path: String, recording: Recording,
         configuration: RunConfiguration, isOnlyOutput: Bool, meter: StageMeter, tally: RunTally
     ) throws(FathomError) {
-        var sampler = DepthSampler(
+        let sampler = DepthSampler(
             size: configuration.framesSize, method: configuration.upsampling)
         let file = try PartialFile(path: path, overwrites: configuration.overwrite)
         var writer: FrameDumpWriter?

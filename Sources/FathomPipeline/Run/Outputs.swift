@@ -5,6 +5,7 @@ import FathomMedia
 /// Everything that a run writes: video, depth files, dump.
 final class Outputs: Sendable {
     let video: VideoOutput?
+    private let still: StillOutput?
     private let files: DepthFolderWriterOwner?
     private let target: RunTarget
     private let recording: Recording
@@ -31,7 +32,13 @@ final class Outputs: Sendable {
         self.recording = recording
         self.configuration = configuration
         self.tally = tally
-        if let path = target.video {
+        let isStill = target.video.map(PictureFile.isPicture) ?? false
+        still =
+            isStill
+            ? try StillOutput(
+                path: target.video ?? "", recording: recording, configuration: configuration)
+            : nil
+        if let path = target.video, !isStill {
             video = try VideoOutput(
                 path: path, recording: recording, configuration: configuration, threads: threads)
         } else {
@@ -55,7 +62,7 @@ final class Outputs: Sendable {
 
     /// Adds the stages of every output; gives the queues that feed them.
     func addStages(
-        to pipeline: Pipeline, pool: WorkerPool, note: @escaping @Sendable (String) -> Void
+        to pipeline: Pipeline, note: @escaping @Sendable (String) -> Void
     ) -> [BoundedQueue<DepthFrame>] {
         var branches: [BoundedQueue<DepthFrame>] = []
         func branch() -> BoundedQueue<DepthFrame> {
@@ -64,12 +71,12 @@ final class Outputs: Sendable {
             return queue
         }
         if let video {
-            video.addStages(
-                to: pipeline, from: branch(), tally: tally, pool: pool, note: note)
+            video.addStages(to: pipeline, from: branch(), tally: tally, note: note)
         }
+        still?.addStages(to: pipeline, from: branch(), tally: tally)
         if let files {
             let frames = branch()
-            let counts = video == nil
+            let counts = target.video == nil
             pipeline.addStage("files", from: frames) { [self] (meter) throws(FathomError) in
                 try FilesStage.run(
                     frames, writer: files.writer, configuration: configuration,
@@ -78,7 +85,7 @@ final class Outputs: Sendable {
         }
         if let path = target.dump {
             let frames = branch()
-            let counts = video == nil && files == nil
+            let counts = target.video == nil && files == nil
             pipeline.addStage("dump", from: frames) { [self] (meter) throws(FathomError) in
                 try DumpStage.run(
                     frames, path: path, recording: recording, configuration: configuration,

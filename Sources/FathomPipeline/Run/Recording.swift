@@ -12,10 +12,12 @@ final class Recording: Sendable {
     let selector: FrameSelector
 
     init(
-        _ input: MediaInput, configuration: RunConfiguration, cancellation: Cancellation
+        _ input: MediaInput, configuration: RunConfiguration, cancellation: Cancellation,
+        format: String? = nil
     ) throws(FathomError) {
         var options = Demuxer.Options()
         options.isCancelled = { cancellation.isCancelled }
+        options.format = format
         if let rate = configuration.fps { options.pictureRate = rate }
         demuxer = try Demuxer(input, options: options)
         stream = try demuxer.chooseVideo(configuration.stream)

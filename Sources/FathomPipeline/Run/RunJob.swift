@@ -100,8 +100,7 @@ public final class RunJob: Sendable {
         addReading(
             recording, to: pipeline, packets: packets, frames: frames, threads: threads,
             copy: { (packet) throws(FathomError) in try outputs.video?.copy(packet) })
-        let branches = outputs.addStages(
-            to: pipeline, pool: pool, note: { [self] in note($0) })
+        let branches = outputs.addStages(to: pipeline, note: { [self] in note($0) })
         pipeline.addStage("depth", from: frames, finishing: branches) {
             [self] (meter) throws(FathomError) in
             var sequence = DepthSequence(

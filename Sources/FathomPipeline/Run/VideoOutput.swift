@@ -1,7 +1,5 @@
 import FathomCore
-import FathomDepth
 import FathomMedia
-import FathomPicture
 
 /// From frames with depth to a file: render, encode, mux, each on a thread of its own.
 final class VideoOutput: Sendable {
@@ -36,14 +34,24 @@ final class VideoOutput: Sendable {
     /// Adds this output's stages, fed by `frames`.
     func addStages(
         to pipeline: Pipeline, from frames: BoundedQueue<DepthFrame>, tally: RunTally,
-        pool: WorkerPool, note: @escaping @Sendable (String) -> Void
+        note: @escaping @Sendable (String) -> Void
     ) {
         let pictures = BoundedQueue<VideoFrame>(capacity: 4)
-        let packets = BoundedQueue<[Packet]>(capacity: 8)
         pipeline.addStage("render", from: frames, finishing: [pictures]) {
             [self] (meter) throws(FathomError) in
-            try render(frames, into: pictures, meter: meter)
+            try RenderStage.run(
+                frames, into: pictures, recording: recording, configuration: configuration,
+                meter: meter)
         }
+        addEncoding(to: pipeline, from: pictures, tally: tally, note: note)
+    }
+
+    /// Adds the last two stages, fed by finished pictures.
+    func addEncoding(
+        to pipeline: Pipeline, from pictures: BoundedQueue<VideoFrame>, tally: RunTally,
+        note: @escaping @Sendable (String) -> Void
+    ) {
+        let packets = BoundedQueue<[Packet]>(capacity: 8)
         pipeline.addStage("encode", from: pictures, finishing: [packets]) {
             [self] (meter) throws(FathomError) in
             try encode(pictures, into: packets, meter: meter, tally: tally, note: note)
@@ -52,48 +60,6 @@ final class VideoOutput: Sendable {
             while let batch = packets.receive() {
                 try meter.measure { () throws(FathomError) in try muxer.write(batch) }
             }
-        }
-    }
-
-    private func render(
-        _ frames: BoundedQueue<DepthFrame>, into pictures: BoundedQueue<VideoFrame>,
-        meter: StageMeter
-    ) throws(FathomError) {
-        var renderer: FrameRenderer?
-        var pool: FramePool?
-        let options = RenderOptions(
-            layout: configuration.layout, opacity: configuration.opacity ?? 0.6,
-            colorMap: configuration.colormap, isInverted: configuration.invert,
-            upsampling: configuration.upsampling, legend: configuration.legend,
-            hud: configuration.hud)
-        let rate = configuration.fps?.value ?? recording.stream.video?.frameRate?.value
-        let beginning = recording.beginning.seconds
-        while let frame = frames.receive() {
-            let picture = try meter.measure { () throws(FathomError) -> VideoFrame in
-                let drawer =
-                    renderer ?? FrameRenderer(source: frame.source.format, options: options)
-                renderer = drawer
-                let memory: FramePool
-                if let pool {
-                    memory = pool
-                } else {
-                    memory = try FramePool(format: drawer.outputFormat)
-                    pool = memory
-                }
-                let result = try memory.makeFrame(like: frame.source)
-                let text = HUDText(
-                    seconds: frame.source.timestamp.seconds - beginning, frame: frame.index,
-                    framesPerSecond: rate)
-                frame.source.withPicture { source in
-                    result.withMutablePicture { target in
-                        drawer.render(
-                            source: source, depth: frame.depth.map, range: frame.depth.range,
-                            text: text, into: target)
-                    }
-                }
-                return result
-            }
-            guard pictures.send(picture) else { return }
         }
     }
 

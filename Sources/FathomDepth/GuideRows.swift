@@ -1,16 +1,18 @@
 import CKernels
 import FathomCore
-import FathomDepth
 
 /// Rows of a picture's brightness at the size at which depth is painted.
-final class GuideRows {
+package final class GuideRows: @unchecked Sendable {
+    // Sendable: nothing is written after `init`; callers bring a scratch of their own.
+
     private let source: PictureFormat
     private let width: Int
     private let height: Int
     private let across: ResamplingTable?
     private let down: ResamplingTable?
 
-    init(source: PictureFormat, width: Int, height: Int) {
+    /// Rows of pictures of a format, `width` × `height` of them.
+    package init(source: PictureFormat, width: Int, height: Int) {
         self.source = source
         self.width = width
         self.height = height
@@ -25,19 +27,20 @@ final class GuideRows {
     }
 
     /// A row that a thread needs for itself.
-    final class Scratch {
-        let row: UnsafeMutablePointer<Float>
-        init(width: Int) {
+    package final class Scratch {
+        fileprivate let row: UnsafeMutablePointer<Float>
+        fileprivate init(width: Int) {
             row = .allocate(capacity: width)
             row.initialize(repeating: 0, count: width)
         }
         deinit { row.deallocate() }
     }
 
-    func makeScratch() -> Scratch { Scratch(width: source.width) }
+    /// A row for one thread.
+    package func makeScratch() -> Scratch { Scratch(width: source.width) }
 
     /// Luma in 0…1 of row `y`.
-    func row(
+    package func row(
         _ y: Int, of picture: PictureView, into out: UnsafeMutablePointer<Float>, scratch: Scratch
     ) {
         let step = Float(1 << (source.bitDepth - 8))

@@ -1,0 +1,91 @@
+import FathomCore
+import FathomDepth
+import FathomMedia
+
+/// The depth of single points of a recording.
+public enum DepthProbe {
+    /// The depth at one point of one frame.
+    public struct Answer: Sendable {
+        /// When the frame is shown, from the recording's beginning.
+        public var time: Timestamp
+        /// The depth there, in the model's unit.
+        public var value: Float
+        /// What it means.
+        public var kind: DepthKind
+        /// Where the value stands among all of the frame: 0 is its far end, 1 its near end.
+        public var nearness: Float
+    }
+
+    /// Depth at a point of the first frame at or after a moment.
+    ///
+    /// - Parameters:
+    ///   - point: pixels of the upright picture, (0, 0) at its top left.
+    public static func depth(
+        of path: String, at time: Timestamp?, point: (x: Int, y: Int),
+        configuration: RunConfiguration
+    ) throws(FathomError) -> Answer {
+        var configuration = configuration
+        configuration.start = time
+        let network = try Network(configuration.model)
+        let cancellation = Cancellation()
+        let recording = try Recording(
+            try MediaInput.resolve(path), configuration: configuration, cancellation: cancellation)
+        let pipeline = Pipeline(cancellation: cancellation)
+        let packets = BoundedQueue<Packet>(capacity: 8)
+        let frames = BoundedQueue<VideoFrame>(capacity: 1)
+        let threads = WorkerPool.machine.threads
+        let tally = RunTally()
+        pipeline.addSource("demux", finishing: [packets]) { (meter) throws(FathomError) in
+            try ReadingStages.demux(
+                recording, meter: meter, cancellation: cancellation, tally: tally,
+                packets: packets, copy: { (_) throws(FathomError) in })
+        }
+        let settings = configuration
+        pipeline.addStage("decode", from: packets, finishing: [frames]) {
+            (meter) throws(FathomError) in
+            try ReadingStages.decode(
+                recording, configuration: settings, threads: threads, meter: meter,
+                cancellation: cancellation, tally: tally, packets: packets, frames: frames,
+                note: { _ in })
+        }
+        let first = BoundedQueue<VideoFrame>(capacity: 1)
+        pipeline.addStage("first", from: frames, finishing: [first]) { (_) throws(FathomError) in
+            if let frame = frames.receive() { first.send(frame) }
+        }
+        try pipeline.run()
+        guard let frame = first.receive() else {
+            throw FathomError(
+                operation: "probe", subject: path, cause: "it has no frame at that time",
+                remedy: "Choose an earlier --at")
+        }
+        let format = frame.format
+        guard (0..<format.width).contains(point.x), (0..<format.height).contains(point.y) else {
+            throw FathomError(
+                .usage, operation: "use", subject: "--point \(point.x),\(point.y)",
+                cause: "the picture has \(format.width)×\(format.height) pixels",
+                remedy: "Count from 0 at the top left")
+        }
+        let model = try network.makeModel(configuration, pool: .machine)
+        let upsampler = GuidedUpsampler(
+            method: configuration.upsampling, width: format.width, height: format.height)
+        let (value, low, high) = try frame.withPicture {
+            (picture) throws(FathomError) -> (Float, Float, Float) in
+            let map = try model.estimate(picture, sampleAspectRatio: frame.sampleAspectRatio)
+            var values = [Float](repeating: 0, count: format.width * format.height)
+            values.withUnsafeMutableBufferPointer { out in
+                upsampler.upsample(map, picture: picture, into: out)
+            }
+            return (
+                values[point.y * format.width + point.x], values.min() ?? 0, values.max() ?? 0
+            )
+        }
+        let share = high > low ? (value - low) / (high - low) : 0
+        let kind = model.card.outputKind
+        let since =
+            frame.timestamp.rescaled(to: MediaTime.timeBase).value
+            - recording.beginning.value
+        return Answer(
+            time: Timestamp(since, MediaTime.timeBase), value: value, kind: kind,
+            nearness: kind.isLargeNear ? share : 1 - share)
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Fathom
+import Foundation
+
+/// Measurements on this machine.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure Fathom on this machine.",
+        subcommands: [BenchPipelineCommand.self])
+}
+
+/// A whole run beside the floor of decoding and encoding.
+struct BenchPipelineCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pipeline",
+        abstract: "Measure a whole run, and what decoding and encoding alone take.")
+
+    @Argument(
+        help: ArgumentHelp(
+            "A recording; without one a test pattern of ten seconds at 1280×720.", valueName: "input"))
+    var input: String?
+    @Option(help: "How often everything is done; medians are shown.")
+    var rounds = 3
+    @Option(help: "The encoder's preset.")
+    var preset: String?
+    @Flag(help: "As JSON.")
+    var json = false
+    @OptionGroup(title: "Model") var model: ModelOptions
+
+    func run() throws {
+        var bench = PipelineBench()
+        bench.input = input
+        bench.rounds = rounds
+        bench.configuration.preset = preset
+        for (key, value) in model.settings { try bench.configuration.set(key, value) }
+        let results = try bench.measure()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            print(String(decoding: try encoder.encode(results), as: UTF8.self))
+            return
+        }
+        print("                     frames   seconds  core-seconds     fps")
+        for result in results {
+            let name = result.name.padding(toLength: 19, withPad: " ", startingAt: 0)
+            print(
+                String(
+                    format: "%@ %7d %9.2f %13.2f %7.1f", name, result.frames, result.seconds,
+                    result.coreSeconds, result.fps))
+        }
+        print(String(format: "peak memory %.0f MB", SystemClock.peakMemoryMB))
+    }
+}

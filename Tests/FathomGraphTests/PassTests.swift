@@ -1,0 +1,127 @@
+import FathomCore
+import FathomGraph
+import Testing
+
+/// Numbers that look random and are the same every time.
+private func numbers(_ shape: Shape, seed: Int = 1) -> Tensor {
+    var state = UInt64(seed)
+    return Tensor(
+        shape: shape,
+        values: (0..<shape.count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Float(state >> 40) / Float(1 << 23) - 1
+        })
+}
+
+/// Conv, BatchNormalization, Add and Relu in a row, with an Identity and shape arithmetic beside them.
+private func network() throws -> Graph {
+    let shape: Shape = [4, 3, 3, 3]
+    return try Graph(
+        name: "network",
+        inputs: [
+            ValueInfo(name: "x", dimensions: [.unknown, .fixed(3), .named("h"), .named("w")])
+        ],
+        outputs: [
+            ValueInfo(name: "y", dimensions: nil), ValueInfo(name: "z", dimensions: nil),
+        ],
+        nodes: [
+            Node(
+                "Conv", inputs: ["x", "w", "b"], outputs: ["c"],
+                attributes: ["pads": .integers([1, 1, 1, 1])]),
+            Node(
+                "BatchNormalization", inputs: ["c", "scale", "shift", "mean", "variance"],
+                outputs: ["n"]),
+            Node("Identity", inputs: ["n"], outputs: ["i"]),
+            Node(
+                "Conv", inputs: ["x", "w"], outputs: ["d"],
+                attributes: ["pads": .integers([1, 1, 1, 1])]),
+            Node("Add", inputs: ["i", "d"], outputs: ["s"]),
+            Node("Relu", inputs: ["s"], outputs: ["y"]),
+            Node("Neg", inputs: ["x"], outputs: ["unused"]),
+            Node("Shape", inputs: ["y"], outputs: ["shape"]),
+            Node("Gather", inputs: ["shape", "one"], outputs: ["channels"]),
+            Node("Cast", inputs: ["channels"], outputs: ["count"], attributes: ["to": .integer(1)]),
+            Node("Mul", inputs: ["y", "count"], outputs: ["z"]),
+        ],
+        initializers: [
+            "w": .floats(numbers(shape)), "b": .floats(numbers([4], seed: 2)),
+            "scale": .floats(numbers([4], seed: 3)), "shift": .floats(numbers([4], seed: 4)),
+            "mean": .floats(numbers([4], seed: 5)),
+            "variance": .floats(Tensor(shape: [4], values: [0.5, 1, 2, 3])),
+            "one": .integers(IntegerTensor(shape: [], values: [1])),
+        ])
+}
+
+@Suite("passes")
+struct PassTests {
+    private let shapes: [String: Shape] = ["x": [1, 3, 5, 6]]
+
+    private func results(_ graph: Graph) throws -> [[Float]] {
+        let outputs = try graph.evaluate(["x": .floats(numbers([1, 3, 5, 6], seed: 9))])
+        return try ["y", "z"].map { try #require(outputs[$0]).floatValues }
+    }
+
+    @Test(
+        "each alone, and each left out, keeps the results",
+        arguments: GraphPass.all.map(\.name))
+    func results(pass: String) throws {
+        let graph = try network()
+        let expected = try results(graph)
+        let others = Set(GraphPass.all.map(\.name)).subtracting([pass])
+        for disabled in [others, [pass], []] {
+            let rewritten = try GraphPass.apply(
+                to: graph, inputShapes: shapes, disabled: disabled)
+            for (values, wanted) in zip(try results(rewritten), expected) {
+                #expect(values.count == wanted.count)
+                #expect(zip(values, wanted).allSatisfy { abs($0 - $1) < 1e-5 })
+            }
+        }
+    }
+
+    @Test("together they leave two convolutions, one with the sum and the limit, and a product")
+    func together() throws {
+        let rewritten = try GraphPass.apply(to: try network(), inputShapes: shapes)
+        #expect(rewritten.nodes.map(\.operation).sorted() == ["Conv", "Mul", "fathom.Conv"])
+        #expect(rewritten.initializers["mean"] == nil)
+    }
+
+    @Test("a sum that is broadcast, or that something else reads, is not fused")
+    func noFusion() throws {
+        for (inputs, outputs) in [(["c", "small"], ["y"]), (["c", "x"], ["y", "c"])] {
+            let graph = try Graph(
+                name: "sum",
+                inputs: [
+                    ValueInfo(name: "x", dimensions: nil),
+                    ValueInfo(name: "small", dimensions: nil),
+                ],
+                outputs: outputs.map { ValueInfo(name: $0, dimensions: nil) },
+                nodes: [
+                    Node("Conv", inputs: ["x", "w"], outputs: ["c"]),
+                    Node("Add", inputs: inputs, outputs: ["y"]),
+                ], initializers: ["w": .floats(numbers([2, 2, 1, 1]))])
+            let rewritten = try GraphPass.apply(
+                to: graph, inputShapes: ["x": [1, 2, 3, 3], "small": [1, 2, 1, 1]])
+            #expect(rewritten.nodes.map(\.operation) == ["Conv", "Add"])
+        }
+    }
+
+    @Test("a name that is no pass is refused with the names there are")
+    func unknownPass() throws {
+        let graph = try network()
+        let error = #expect(throws: FathomError.self) {
+            try GraphPass.apply(to: graph, inputShapes: shapes, disabled: ["fuse-everything"])
+        }
+        #expect(error?.code == .usage)
+        #expect(error?.remedy.contains("fuse-convolutions") == true)
+    }
+
+    @Test("a summary counts operators, parameters and multiplications")
+    func summary() throws {
+        let summary = try GraphSummary(try network(), inputShapes: shapes)
+        #expect(summary.operators.first?.operation == "Conv")
+        #expect(summary.operators.first?.count == 2)
+        #expect(summary.parameters == 4 * 27 + 5 * 4)
+        #expect(summary.multiplyAdds == 2 * 4 * 27 * 30)
+        #expect(summary.outputShapes["z"] == [1, 4, 5, 6])
+    }
+}
