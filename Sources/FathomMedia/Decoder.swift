@@ -22,6 +22,8 @@ public final class Decoder: @unchecked Sendable {
     private var codec: CodecHandle
     private var times: TimestampRepair
     private var refused = 0
+    /// Whether it reads an MP4 that it can't go back in.
+    private var mayLackIndex = false
     private var earlierComplaints = 0
     private var firstRefusal: String?
     /// Times of the packets before the first frame came out; nil from then on.
@@ -41,6 +43,9 @@ public final class Decoder: @unchecked Sendable {
         try self.init(
             stream, parameters: CodecParameters(copying: parameters), subject: demuxer.info.path,
             threads: threads)
+        mayLackIndex =
+            demuxer.input == .standardInput && !InputContext.isStandardInputAFile
+            && demuxer.info.container.contains("mov")
     }
 
     init(
@@ -121,7 +126,13 @@ public final class Decoder: @unchecked Sendable {
 
     /// The error for a stream that gave no frame at all.
     public func noFramesError() -> FathomError {
-        FathomError(
+        if mayLackIndex {
+            return FathomError(
+                operation: "decode", subject: "standard input",
+                cause: "this MP4 has its index at the end, which can't be reached in a pipe",
+                remedy: "Name the file, or pipe one that was written with its index in front")
+        }
+        return FathomError(
             operation: "decode", subject: subject,
             cause: firstError.map { "no frame could be decoded (\($0))" }
                 ?? "its video stream has no frames",

@@ -35,9 +35,9 @@ public final class Encoder: @unchecked Sendable {
         try settings.validate()
         self.settings = settings
         self.timeBase = timeBase
-        let name = settings.codec.encoderName
+        let name = settings.codec.encoderName(for: format)
         guard let codec = avcodec_find_encoder_by_name(name) else {
-            throw Self.missing(settings.codec)
+            throw Self.missing(settings.codec, name)
         }
         guard let context = avcodec_alloc_context3(codec) else { throw .outOfMemory("encode") }
         self.context = context
@@ -61,7 +61,7 @@ public final class Encoder: @unchecked Sendable {
         if container.wantsGlobalHeader {
             context.pointee.flags |= Int32(AV_CODEC_FLAG_GLOBAL_HEADER)
         }
-        try settings.apply(to: context)
+        try settings.apply(to: context, encoder: name)
         let code = avcodec_open2(context, codec, nil)
         guard code >= 0 else {
             throw FathomError(
@@ -122,11 +122,11 @@ public final class Encoder: @unchecked Sendable {
             cause: MediaLog.lastMessage ?? describeError(code), remedy: "Choose another --codec")
     }
 
-    private static func missing(_ codec: VideoCodec) -> FathomError {
+    private static func missing(_ codec: VideoCodec, _ name: String) -> FathomError {
         let others = VideoCodec.available.map(\.rawValue).joined(separator: ", ")
         return FathomError(
             operation: "encode", subject: "as \(codec.rawValue)",
-            cause: "the installed FFmpeg has no encoder \(codec.encoderName)",
+            cause: "the installed FFmpeg has no encoder \(name)",
             remedy: "It has: \(others)")
     }
 

@@ -75,7 +75,16 @@ final class EncoderInput {
             fathom_color_map_8(&map, &from, &to, Int32(target.width), Int32(target.height))
             picture.pointer.pointee.format = AV_PIX_FMT_YUVJ420P.rawValue
         }
+        tag(picture.pointer)
         return picture
+    }
+
+    /// Some encoders write what the frame says of its colours, not what the encoder was told.
+    private func tag(_ frame: UnsafeMutablePointer<AVFrame>) {
+        frame.pointee.color_range = isJPEG ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
+        frame.pointee.colorspace = isJPEG ? AVCOL_SPC_BT470BG : AVCOL_SPC_BT709
+        frame.pointee.color_primaries = AVCOL_PRI_BT709
+        frame.pointee.color_trc = AVCOL_TRC_BT709
     }
 
     /// The same picture without anything that a decoder left on it: side data, field flags, cropping.
@@ -87,10 +96,7 @@ final class EncoderInput {
         }
         pointer.pointee.interlaced_frame = 0
         pointer.pointee.key_frame = 0
-        pointer.pointee.color_range = AVCOL_RANGE_MPEG
-        pointer.pointee.colorspace = AVCOL_SPC_BT709
-        pointer.pointee.color_primaries = AVCOL_PRI_BT709
-        pointer.pointee.color_trc = AVCOL_TRC_BT709
+        tag(pointer)
         // yuvj420p with samples that are canonical never comes here, but its name might.
         pointer.pointee.format = format.pixelFormat.rawValue
         return picture

@@ -4,7 +4,9 @@ import Glibc
 
 extension EncoderSettings {
     /// Sets what each encoder calls quality, speed and threads; to be called before the encoder is opened.
-    func apply(to context: UnsafeMutablePointer<AVCodecContext>) throws(FathomError) {
+    func apply(
+        to context: UnsafeMutablePointer<AVCodecContext>, encoder: String
+    ) throws(FathomError) {
         let quality = quality ?? codec.defaultQuality
         context.pointee.thread_count = Int32(threads)
         if let bitrate { context.pointee.bit_rate = Int64(bitrate) }
@@ -26,6 +28,10 @@ extension EncoderSettings {
                 context.pointee.bit_rate = 0
                 try set(context, "crf", text(quality))
             }
+        case .av1 where encoder == "libaom-av1":
+            try set(context, "cpu-used", preset ?? "8")
+            try set(context, "row-mt", "1")
+            if usesQuality { try set(context, "crf", text(quality)) }
         case .av1:
             Self.silenceSVT
             try set(context, "preset", preset ?? "8")

@@ -112,7 +112,7 @@ final class InputContext {
     ) -> FathomError {
         if interruption.isCancelled() { return interrupted(subject) }
         let message = MediaLog.lastMessage ?? ""
-        if message.contains("moov atom not found") {
+        if message.contains("moov atom not found"), path.map(beginsWithAtom) ?? true {
             if let path,
                 path.lowercased().hasSuffix(".heic") || path.lowercased().hasSuffix(".avif")
             {
@@ -140,6 +140,18 @@ final class InputContext {
                 : "Check the name, the permissions and the network")
     }
 
+    /// Whether a file begins as MP4 does; FFmpeg believes the extension.
+    private static func beginsWithAtom(_ path: String) -> Bool {
+        guard let file = fopen(path, "r") else { return false }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 8)
+        guard fread(&bytes, 1, 8, file) == 8 else { return false }
+        let known = [
+            "ftyp", "mdat", "moov", "free", "skip", "wide", "pnot", "moof", "styp", "uuid",
+        ]
+        return known.contains(String(decoding: bytes[4...], as: UTF8.self))
+    }
+
     // MARK: Standard input
 
     private static func openStandardInput(
@@ -154,12 +166,28 @@ final class InputContext {
                 guard let opaque, let target else { return fathom_error_io }
                 let interruption = Unmanaged<Interruption>.fromOpaque(opaque).takeUnretainedValue()
                 return InputContext.readStandardInput(target, count, interruption)
-            }, nil, nil)
+            }, nil,
+            isStandardInputAFile
+                ? { _, offset, whence in InputContext.seekStandardInput(offset, whence) } : nil)
         guard let context else {
             av_free(buffer)
             throw .outOfMemory("open")
         }
         return context
+    }
+
+    /// Whether standard input is a file that a shell opened, where one can go back and forth.
+    static var isStandardInputAFile: Bool {
+        var status = stat()
+        return fstat(0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    private static func seekStandardInput(_ offset: Int64, _ whence: Int32) -> Int64 {
+        var status = stat()
+        if whence == AVSEEK_SIZE {
+            return fstat(0, &status) == 0 ? Int64(status.st_size) : -1
+        }
+        return Int64(lseek(0, off_t(offset), whence & ~AVSEEK_FORCE))
     }
 
     /// Waits in short steps, so that an interruption is noticed while nothing arrives.

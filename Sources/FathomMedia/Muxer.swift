@@ -50,6 +50,9 @@ public final class Muxer: @unchecked Sendable {
     private var origin: Timestamp?
     private var clocks: [CopyClock] = []
     private var filters: [Int: PacketFilter] = [:]
+    /// Streams whose packets the plain MP4 takes from the spool, not from the fragments.
+    private var spooled: Set<Int> = []
+    private var spool: PacketSpool?
     /// Whether the header and with it the first frame is written.
     private var hasFrames = false
 
@@ -102,6 +105,13 @@ public final class Muxer: @unchecked Sendable {
             self.encoder = encoder
             clocks = streams.map { _ in CopyClock() }
             try describe(output, encoder: encoder)
+            if container.isMov {
+                spooled = Set(
+                    targets.compactMap { index, position in
+                        source?.info.streams[index].kind == .audio ? nil : position
+                    })
+                spool = spooled.isEmpty ? nil : try PacketSpool(beside: names.partial)
+            }
         }
     }
 
@@ -263,12 +273,26 @@ public final class Muxer: @unchecked Sendable {
         guard let position = targets[packet.streamIndex] else { return }
         let pointer = packet.pointer
         shift(pointer, timeBase: packet.timeBase)
+        // MP4 fills the time between texts with empty ones; every muxer makes its own.
+        if isEmptyText(packet) { return }
         if let conversion = streams[position].subtitles {
             try conversion.apply(to: pointer)
         }
         if let filter = filters[position], !filter.apply(to: pointer) { return }
         clocks[position].order(pointer)
+        if spooled.contains(position) {
+            try spool?.append(pointer, stream: position, timeBase: packet.timeBase)
+        }
         try send(pointer, from: packet.timeBase, stream: position, to: output)
+    }
+
+    private func isEmptyText(_ packet: Packet) -> Bool {
+        guard
+            source?.ffmpegStream(packet.streamIndex)?.pointee.codecpar.pointee.codec_id
+                == AV_CODEC_ID_MOV_TEXT
+        else { return false }
+        guard packet.size >= 2, let bytes = packet.pointer.pointee.data else { return true }
+        return bytes[0] == 0 && bytes[1] == 0
     }
 
     private func send(
@@ -288,13 +312,15 @@ public final class Muxer: @unchecked Sendable {
         do {
             try Remuxer.rewrite(
                 from: names.partial, to: names.rewritten, container: container,
-                like: partial.pointer, video: videoTarget)
+                like: partial.pointer, video: videoTarget,
+                spool: spool, spooled: spooled)
             try names.publish(names.rewritten)
         } catch {
             unlink(names.rewritten)
             throw error
         }
         unlink(names.partial)
+        spool = nil
     }
 }
 

@@ -4,10 +4,11 @@ import FathomCore
 /// Rewrites a fragmented MP4 or MOV as a plain one with its index in front, packet by packet.
 enum Remuxer {
     /// `like` is the context that wrote `source`: it has what fragments can't hold, such as chapters;
-    /// `video` is the stream whose ticks count.
+    /// `video` is the stream whose ticks count; packets of the `spooled` streams come from `spool`.
     static func rewrite(
         from source: String, to target: String, container: Container,
-        like original: UnsafeMutablePointer<AVFormatContext>, video: Int
+        like original: UnsafeMutablePointer<AVFormatContext>, video: Int,
+        spool: PacketSpool?, spooled: Set<Int>
     ) throws(FathomError) {
         let input = try InputContext(
             path: source, interruption: Interruption { false })
@@ -41,28 +42,46 @@ enum Remuxer {
             header["movie_timescale"] = Container.movieTimescale(timeBase)
         }
         try output.writeHeader(header)
-        try copyPackets(from: input, to: output, streams: count)
+        try spool?.rewind()
+        try copyPackets(from: input, to: output, streams: count, spool: spool, spooled: spooled)
         try output.finish()
     }
 
     private static func copyPackets(
-        from input: InputContext, to output: OutputContext, streams: Int
+        from input: InputContext, to output: OutputContext, streams: Int, spool: PacketSpool?,
+        spooled: Set<Int>
     ) throws(FathomError) {
         let packet = try Packet(timeBase: AVRational(num: 1, den: 1))
         var clocks = [CopyClock](repeating: CopyClock(), count: streams)
+        var aside = try spool?.next()
         while av_read_frame(input.pointer, packet.pointer) >= 0 {
             let index = packet.streamIndex
-            guard index < streams, let from = input.stream(index),
-                let to = output.pointer.pointee.streams[index]
-            else {
+            guard index < streams, !spooled.contains(index), let from = input.stream(index) else {
                 av_packet_unref(packet.pointer)
                 continue
             }
             clocks[index].order(packet.pointer)
-            av_packet_rescale_ts(
-                packet.pointer, from.pointee.time_base, to.pointee.time_base)
-            packet.pointer.pointee.pos = -1
-            try output.write(packet.pointer)
+            let time = Timestamp(packet.pointer.pointee.dts, Rational(from.pointee.time_base))
+            while let waiting = aside,
+                Timestamp(waiting.pointer.pointee.dts, Rational(waiting.timeBase)) <= time
+            {
+                try send(waiting, timeBase: waiting.timeBase, to: output)
+                aside = try spool?.next()
+            }
+            try send(packet, timeBase: from.pointee.time_base, to: output)
         }
+        while let waiting = aside {
+            try send(waiting, timeBase: waiting.timeBase, to: output)
+            aside = try spool?.next()
+        }
+    }
+
+    private static func send(
+        _ packet: Packet, timeBase: AVRational, to output: OutputContext
+    ) throws(FathomError) {
+        guard let target = output.pointer.pointee.streams[packet.streamIndex] else { return }
+        av_packet_rescale_ts(packet.pointer, timeBase, target.pointee.time_base)
+        packet.pointer.pointee.pos = -1
+        try output.write(packet.pointer)
     }
 }

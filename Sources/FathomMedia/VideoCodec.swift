@@ -19,7 +19,7 @@ public enum VideoCodec: String, CaseIterable, Hashable, Sendable, Codable {
     case prores
 
     /// FFmpeg's encoder.
-    var encoderName: String {
+    public var encoderName: String {
         switch self {
         case .h264: "libx264"
         case .hevc: "libx265"
@@ -29,6 +29,14 @@ public enum VideoCodec: String, CaseIterable, Hashable, Sendable, Codable {
         case .mjpeg: "mjpeg"
         case .prores: "prores_ks"
         }
+    }
+
+    /// FFmpeg's encoder for pictures of one format: SVT-AV1 takes even sizes of at least 64 only.
+    func encoderName(for format: PictureFormat) -> String {
+        let isForSVT =
+            format.width % 2 == 0 && format.height % 2 == 0 && format.width >= 64
+            && format.height >= 64
+        return self == .av1 && !isForSVT ? "libaom-av1" : encoderName
     }
 
     /// Whether the installed FFmpeg can write it.

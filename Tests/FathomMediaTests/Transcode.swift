@@ -49,7 +49,9 @@ struct Transcode {
         do {
             while let packet = try demuxer.nextPacket() {
                 if packet.streamIndex == video.index {
-                    for frame in try decoder.decode(packet) { try take(normalizer.normalize(frame)) }
+                    for frame in try decoder.decode(packet) {
+                        try take(normalizer.normalize(frame))
+                    }
                 } else {
                     try muxer?.copy(packet)
                 }

@@ -45,8 +45,10 @@ private final class Track {
             packet.pointee.stream_index = stream.pointee.index
             // Else the muxer takes the last frame for one of no length, and its edit list hides it.
             if packet.pointee.duration == 0 {
-                packet.pointee.duration = max(1, av_rescale_q(
-                    1, AVRational(num: 1, den: 25), stream.pointee.time_base))
+                packet.pointee.duration = max(
+                    1,
+                    av_rescale_q(
+                        1, AVRational(num: 1, den: 25), stream.pointee.time_base))
             }
             try check(av_interleaved_write_frame(file, packet), "packet")
         }
@@ -89,7 +91,9 @@ final class VideoTrack {
         if let matrix = clip.displayMatrix {
             let data = try found(
                 av_stream_new_side_data(track.stream, AV_PKT_DATA_DISPLAYMATRIX, 36), "side data")
-            matrix.withUnsafeBytes { data.update(from: $0.bindMemory(to: UInt8.self).baseAddress!, count: 36) }
+            matrix.withUnsafeBytes {
+                data.update(from: $0.bindMemory(to: UInt8.self).baseAddress!, count: 36)
+            }
         }
     }
 
@@ -120,13 +124,19 @@ final class VideoTrack {
         try check(av_frame_get_buffer(frame, 0), "frame")
         let format = try found(av_pix_fmt_desc_get(track.context.pointee.pix_fmt), "format").pointee
         let components = [format.comp.0, format.comp.1, format.comp.2, format.comp.3]
-        let planes = [frame.pointee.data.0, frame.pointee.data.1, frame.pointee.data.2, frame.pointee.data.3]
-        let strides = [frame.pointee.linesize.0, frame.pointee.linesize.1, frame.pointee.linesize.2, frame.pointee.linesize.3]
+        let planes = [
+            frame.pointee.data.0, frame.pointee.data.1, frame.pointee.data.2, frame.pointee.data.3,
+        ]
+        let strides = [
+            frame.pointee.linesize.0, frame.pointee.linesize.1, frame.pointee.linesize.2,
+            frame.pointee.linesize.3,
+        ]
         for component in 0..<Int(format.nb_components) {
             let layout = components[component]
             let isChroma = component == 1 || component == 2
             let isRGB = format.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0
-            let (sx, sy) = isChroma && !isRGB ? (Int(format.log2_chroma_w), Int(format.log2_chroma_h)) : (0, 0)
+            let (sx, sy) =
+                isChroma && !isRGB ? (Int(format.log2_chroma_w), Int(format.log2_chroma_h)) : (0, 0)
             let base = try found(planes[Int(layout.plane)], "plane")
             for y in 0..<((clip.height + (1 << sy) - 1) >> sy) {
                 let row = base + y * Int(strides[Int(layout.plane)]) + Int(layout.offset)
@@ -134,7 +144,8 @@ final class VideoTrack {
                     let value = clip.paint(index, component, x, y)
                     let place = row + x * Int(layout.step)
                     if layout.depth > 8 {
-                        UnsafeMutableRawPointer(place).storeBytes(of: UInt16(value << Int(layout.shift)), as: UInt16.self)
+                        UnsafeMutableRawPointer(place).storeBytes(
+                            of: UInt16(value << Int(layout.shift)), as: UInt16.self)
                     } else {
                         place.pointee = UInt8(value)
                     }
@@ -153,8 +164,10 @@ final class AudioTrack {
     init(_ audio: Clip.Audio, in file: UnsafeMutablePointer<AVFormatContext>) throws {
         seconds = audio.seconds
         track = try Track(
-            String(cString: file.pointee.oformat.pointee.name) == "webm" ? "libopus" : "aac", in: file)
-        let rate: Int32 = String(cString: file.pointee.oformat.pointee.name) == "webm" ? 48000 : 44100
+            String(cString: file.pointee.oformat.pointee.name) == "webm" ? "libopus" : "aac",
+            in: file)
+        let rate: Int32 =
+            String(cString: file.pointee.oformat.pointee.name) == "webm" ? 48000 : 44100
         track.context.pointee.sample_rate = rate
         track.context.pointee.sample_fmt = rate == 48000 ? AV_SAMPLE_FMT_FLT : AV_SAMPLE_FMT_FLTP
         av_channel_layout_default(&track.context.pointee.ch_layout, 1)
@@ -188,5 +201,22 @@ final class AudioTrack {
             try track.encode(frame)
         }
         try track.encode(nil)
+    }
+}
+
+/// A file with sound and nothing else.
+package enum SoundFile {
+    /// Half a second of AAC.
+    package static func write(to path: String) throws {
+        var context: UnsafeMutablePointer<AVFormatContext>?
+        try check(avformat_alloc_output_context2(&context, nil, nil, path), "container")
+        let file = try found(context, "container")
+        defer { avformat_free_context(file) }
+        let sound = try AudioTrack(Clip.Audio(seconds: 0.5), in: file)
+        try check(avio_open(&file.pointee.pb, path, AVIO_FLAG_WRITE), path)
+        defer { avio_closep(&file.pointee.pb) }
+        try check(avformat_write_header(file, nil), "header")
+        try sound.write()
+        try check(av_write_trailer(file), "trailer")
     }
 }

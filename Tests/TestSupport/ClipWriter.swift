@@ -2,22 +2,22 @@ import CFFmpeg
 import FathomCore
 
 /// A clip to generate: moving pictures, and whatever else a file can hold.
-public struct Clip {
+package struct Clip {
     /// Sound to add: a sine of 440 Hz in AAC, 44 100 samples a second.
-    public struct Audio {
-        public var seconds: Double
-        public var language: String
-        public init(seconds: Double, language: String = "eng") {
+    package struct Audio {
+        package var seconds: Double
+        package var language: String
+        package init(seconds: Double, language: String = "eng") {
             self.seconds = seconds
             self.language = language
         }
     }
 
     /// Text to add, as SubRip, or as timed text in MP4.
-    public struct Subtitles {
-        public var lines: [(start: Int64, duration: Int64, text: String)]
-        public var language: String
-        public init(
+    package struct Subtitles {
+        package var lines: [(start: Int64, duration: Int64, text: String)]
+        package var language: String
+        package init(
             _ lines: [(start: Int64, duration: Int64, text: String)], language: String = "eng"
         ) {
             self.lines = lines
@@ -25,44 +25,47 @@ public struct Clip {
         }
     }
 
-    public var width = 64
-    public var height = 48
+    package var width = 64
+    package var height = 48
     /// FFmpeg's name of the encoder and the pixel format.
-    public var encoder = "libx264"
-    public var pixelFormat = "yuv420p"
+    package var encoder = "libx264"
+    package var pixelFormat = "yuv420p"
     /// The container; nil goes by the extension.
-    public var format: String?
-    public var timeBase = Rational(1, 25)
+    package var format: String?
+    package var timeBase = Rational(1, 25)
     /// One time a frame.
-    public var times: [Int64] = Array(0..<10)
-    public var sampleAspectRatio = Rational(1, 1)
+    package var times: [Int64] = Array(0..<10)
+    package var sampleAspectRatio = Rational(1, 1)
     /// The nine numbers of a display matrix.
-    public var displayMatrix: [Int32]?
-    public var matrix = AVCOL_SPC_UNSPECIFIED
-    public var range = AVCOL_RANGE_UNSPECIFIED
-    public var transfer = AVCOL_TRC_UNSPECIFIED
-    public var primaries = AVCOL_PRI_UNSPECIFIED
-    public var isInterlaced = false
-    public var bFrames = 0
-    public var keyFrameDistance = 12
-    public var encoderOptions: [String: String] = [:]
-    public var muxerOptions: [String: String] = [:]
-    public var audio: [Audio] = []
-    public var subtitles: [Subtitles] = []
+    package var displayMatrix: [Int32]?
+    package var matrix = AVCOL_SPC_UNSPECIFIED
+    package var range = AVCOL_RANGE_UNSPECIFIED
+    package var transfer = AVCOL_TRC_UNSPECIFIED
+    package var primaries = AVCOL_PRI_UNSPECIFIED
+    package var isInterlaced = false
+    package var bFrames = 0
+    package var keyFrameDistance = 12
+    package var encoderOptions: [String: String] = [:]
+    package var muxerOptions: [String: String] = [:]
+    package var audio: [Audio] = []
+    package var subtitles: [Subtitles] = []
     /// A track of sensor data as action cameras write it (MP4 only): one packet for each string.
-    public var sensorData: [String] = []
+    package var sensorData: [String] = []
     /// Titles; each chapter lasts a second.
-    public var chapters: [String] = []
-    public var metadata: [String: String] = [:]
+    package var chapters: [String] = []
+    package var metadata: [String: String] = [:]
     /// Sample of a plane at a place in frame i, in code values; the default is a gradient that moves.
-    public var paint: (_ frame: Int, _ plane: Int, _ x: Int, _ y: Int) -> Int = { frame, plane, x, y in
+    package var paint: (_ frame: Int, _ plane: Int, _ x: Int, _ y: Int) -> Int = {
+        frame, plane, x, y in
         plane == 0 ? 40 + (x * 2 + y + frame * 3) % 160 : 128 + (plane == 1 ? x : y) % 16
     }
 
-    public init() {}
+    package init() {}
 
     /// Frames in an exact rhythm.
-    public mutating func setRate(_ rate: Rational, frames: Int, timeBase: Rational? = nil, first: Int64 = 0) {
+    package mutating func setRate(
+        _ rate: Rational, frames: Int, timeBase: Rational? = nil, first: Int64 = 0
+    ) {
         self.timeBase = timeBase ?? rate.inverse
         times = (0..<frames).map {
             first + Timestamp(Int64($0), rate.inverse).rescaled(to: self.timeBase).value
@@ -71,8 +74,8 @@ public struct Clip {
 }
 
 /// What went wrong inside FFmpeg while a test made or read a clip.
-public struct ClipError: Error, CustomStringConvertible {
-    public let description: String
+package struct ClipError: Error, CustomStringConvertible {
+    package let description: String
 }
 
 func check(_ code: Int32, _ what: String) throws {
@@ -81,7 +84,8 @@ func check(_ code: Int32, _ what: String) throws {
     av_strerror(code, &buffer, buffer.count)
     throw ClipError(
         description: what + ": "
-            + String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            + String(
+                decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
 }
 
 func found<T>(_ value: T?, _ what: String) throws -> T {
@@ -91,7 +95,8 @@ func found<T>(_ value: T?, _ what: String) throws -> T {
 
 extension Clip {
     /// Writes the clip; an existing file is replaced.
-    public func write(to path: String) throws {
+    package func write(to path: String) throws {
+        av_log_set_level(AV_LOG_WARNING)
         var context: UnsafeMutablePointer<AVFormatContext>?
         try check(avformat_alloc_output_context2(&context, nil, format, path), "container")
         let file = try found(context, "container")

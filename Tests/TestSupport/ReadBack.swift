@@ -2,53 +2,53 @@ import CFFmpeg
 import FathomCore
 
 /// What FFmpeg's own libraries find in a file: for checks of outputs, independent of Fathom's readers.
-public struct ReadBack {
+package struct ReadBack {
     /// One stream with all its packets.
-    public struct Stream {
-        public var kind: AVMediaType
-        public var codec: AVCodecID
-        public var codecName: String
-        public var tag: UInt32
-        public var timeBase: Rational
-        public var language: String?
-        public var width: Int
-        public var height: Int
-        public var pixelFormat: String
-        public var sampleAspectRatio: Rational
-        public var matrix: AVColorSpace
-        public var range: AVColorRange
-        public var hasDisplayMatrix: Bool
-        public var metadata: [String: String]
+    package struct Stream {
+        package var kind: AVMediaType
+        package var codec: AVCodecID
+        package var codecName: String
+        package var tag: UInt32
+        package var timeBase: Rational
+        package var language: String?
+        package var width: Int
+        package var height: Int
+        package var pixelFormat: String
+        package var sampleAspectRatio: Rational
+        package var matrix: AVColorSpace
+        package var range: AVColorRange
+        package var hasDisplayMatrix: Bool
+        package var metadata: [String: String]
         /// In the order of the file.
-        public var packets: [Packet] = []
+        package var packets: [Packet] = []
 
         /// Times of all packets in the order of showing.
-        public var times: [Timestamp] {
+        package var times: [Timestamp] {
             packets.map { Timestamp($0.pts, timeBase) }.sorted()
         }
     }
 
     /// One packet.
-    public struct Packet: Hashable {
-        public var pts: Int64
-        public var isDiscarded: Bool
-        public var bytes: [UInt8]
+    package struct Packet: Hashable {
+        package var pts: Int64
+        package var isDiscarded: Bool
+        package var bytes: [UInt8]
     }
 
-    public var streams: [Stream] = []
-    public var chapters: [(start: Double, end: Double, title: String)] = []
-    public var metadata: [String: String] = [:]
-    public var duration: Double
+    package var streams: [Stream] = []
+    package var chapters: [(start: Double, end: Double, title: String)] = []
+    package var metadata: [String: String] = [:]
+    package var duration: Double
 
     /// The first stream of a kind.
-    public func first(_ kind: AVMediaType) throws -> Stream {
+    package func first(_ kind: AVMediaType) throws -> Stream {
         try found(streams.first { $0.kind == kind }, "stream")
     }
 
     /// All streams of a kind.
-    public func all(_ kind: AVMediaType) -> [Stream] { streams.filter { $0.kind == kind } }
+    package func all(_ kind: AVMediaType) -> [Stream] { streams.filter { $0.kind == kind } }
 
-    public init(_ path: String) throws {
+    package init(_ path: String) throws {
         var context: UnsafeMutablePointer<AVFormatContext>?
         try check(avformat_open_input(&context, path, nil, nil), path)
         defer { avformat_close_input(&context) }
@@ -90,7 +90,8 @@ public struct ReadBack {
             kind: parameters.codec_type, codec: parameters.codec_id,
             codecName: String(cString: avcodec_get_name(parameters.codec_id)),
             tag: parameters.codec_tag,
-            timeBase: Rational(Int(stream.pointee.time_base.num), Int(stream.pointee.time_base.den)),
+            timeBase: Rational(
+                Int(stream.pointee.time_base.num), Int(stream.pointee.time_base.den)),
             language: metadata["language"], width: Int(parameters.width),
             height: Int(parameters.height),
             pixelFormat: av_get_pix_fmt_name(AVPixelFormat(parameters.format)).map {
@@ -100,7 +101,8 @@ public struct ReadBack {
                 Int(stream.pointee.sample_aspect_ratio.num),
                 Int(stream.pointee.sample_aspect_ratio.den)),
             matrix: parameters.color_space, range: parameters.color_range,
-            hasDisplayMatrix: av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nil) != nil,
+            hasDisplayMatrix: av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, nil)
+                != nil,
             metadata: metadata)
     }
 
