@@ -11,6 +11,9 @@ struct Planner {
     private(set) var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: Int] = [:]
     private var places: [String: [Layout: Place]] = [:]
+    /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
+    /// that output.
+    private(set) var expansions: [String: Node] = [:]
 
     init(_ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet) {
         self.graph = graph
@@ -33,6 +36,7 @@ struct Planner {
             inputs[input.name] = buffer
             places[input.name] = [.planar: .buffer(buffer)]
         }
+        expansions = try findExpansions()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
@@ -58,7 +62,7 @@ struct Planner {
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
         let isLowered =
             switch entry.lowering {
-            case .convolution: try lowerConvolution(operands)
+            case .convolution: try lowerConvolutions(node)
             case .unary: try lowerUnary(operands)
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
@@ -67,6 +71,13 @@ struct Planner {
             case .concatenation, .reference: false
             }
         if !isLowered { try lowerReference(operands, entry) }
+    }
+
+    private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
+        // The one that reads its output plans it.
+        if expansions[node.outputs[0]] != nil { return true }
+        if try lowerExpandedDepthwise(node) { return true }
+        return try lowerConvolution(node)
     }
 
     /// An error about the model.

@@ -124,7 +124,7 @@ public struct Graph: Sendable {
     }
 
     /// How many nodes read each edge; a graph's output counts as a reader.
-    var readerCounts: [String: Int] {
+    package var readerCounts: [String: Int] {
         var counts: [String: Int] = [:]
         for node in nodes {
             for input in node.inputs where !input.isEmpty { counts[input, default: 0] += 1 }

@@ -114,4 +114,46 @@ struct ConvolutionTests {
             #expect(worst < 2e-5, "\(entry)")
         }
     }
+
+    @Test(
+        "an expansion and the depthwise convolution behind it, done strip by strip, give the reference's results",
+        arguments: InstructionSet.available, [1, 12])
+    func expandedDepthwise(instructionSet: InstructionSet, threads: Int) throws {
+        let pool = WorkerPool(threads: threads)
+        for (size, kernel, stride, dilation) in [
+            ([33, 32], 3, 1, 1), ([70, 97], 3, 2, 1), ([64, 130], 5, 1, 1), ([70, 97], 5, 2, 1),
+            ([40, 300], 3, 1, 3), ([9, 1200], 7, 1, 1), ([200, 61], 3, 3, 1), ([4, 3100], 5, 2, 1),
+        ] {
+            let pad = dilation * (kernel - 1) / 2
+            let graph = try Graph(
+                name: "pair", inputs: [ValueInfo(name: "x", dimensions: nil)],
+                outputs: [ValueInfo(name: "y", dimensions: nil)],
+                nodes: [
+                    Node("Conv", inputs: ["x", "w", "b"], outputs: ["c"]),
+                    Node("Relu", inputs: ["c"], outputs: ["r"]),
+                    Node(
+                        "Conv", inputs: ["r", "v", "b"], outputs: ["y"],
+                        attributes: [
+                            "group": .integer(43), "strides": .integers([stride, stride]),
+                            "dilations": .integers([dilation, dilation]),
+                            "pads": .integers([0, pad, pad, pad]),
+                        ]),
+                ],
+                initializers: [
+                    "w": .floats(numbers([43, 9, 1, 1], seed: 2)),
+                    "v": .floats(numbers([43, 1, kernel, kernel], seed: 3)),
+                    "b": .floats(numbers([43], seed: 4)),
+                ])
+            let input = numbers(Shape([2, 9] + size), seed: 1)
+            let session = try Session(
+                graph, inputShapes: ["x": input.shape],
+                options: SessionOptions(pool: pool, instructionSet: instructionSet))
+            #expect(try session.profile().contains { $0.node == "c, y" || $0.node == "r, y" })
+            let output = try #require(try session.run(["x": input])["y"])
+            let expected = try #require(try graph.evaluate(["x": .floats(input)])["y"])
+            let worst = zip(output.values, expected.floatValues).map { abs($0 - $1) }.max() ?? 0
+            #expect(output.shape == expected.shape)
+            #expect(worst < 1e-4, "\(size) \(kernel) \(stride) \(dilation)")
+        }
+    }
 }

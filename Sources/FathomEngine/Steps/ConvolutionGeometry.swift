@@ -7,6 +7,13 @@ extension Window {
     var isWithinKernelRange: Bool {
         [rows, columns].allSatisfy { $0.input + $0.before + $0.after < 1 << 30 }
     }
+
+    /// Whether each output sees the one input in its place.
+    var isPointwise: Bool {
+        [rows, columns].allSatisfy {
+            $0.kernel == 1 && $0.stride == 1 && $0.before == 0 && $0.after == 0
+        }
+    }
 }
 
 /// The sizes of a convolution as its kernel wants them, and the regions that its work is cut into.
@@ -32,9 +39,7 @@ struct ConvolutionGeometry: @unchecked Sendable {
     init(_ convolution: Convolution, isPlanar: Bool, isDepthwise: Bool, groupBlocks: Int) {
         var rows = convolution.window.rows
         var columns = convolution.window.columns
-        let isPointwise = [rows, columns].allSatisfy {
-            $0.kernel == 1 && $0.stride == 1 && $0.before == 0 && $0.after == 0
-        }
+        let isPointwise = convolution.window.isPointwise
         if isPointwise {
             // Pixels do not see each other: one long row.
             columns.input *= rows.input

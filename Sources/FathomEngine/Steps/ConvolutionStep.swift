@@ -41,22 +41,42 @@ struct ConvolutionStep: Step, @unchecked Sendable {
     }
 }
 
-extension Planner {
-    /// Plans a convolution whose weights are constant and whose groups a kernel can do.
-    mutating func lowerConvolution(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
-        let node = operands.node
-        let convolution = try Convolution(operands)
-        guard convolution.window.isWithinKernelRange else { return false }
-        guard let weights = facts[node.inputs[1]]?.constant?.tensor else { return false }
-        var bias: Tensor?
-        if let fact = operands.optional(2) {
-            guard let tensor = fact.constant?.tensor else { return false }
-            bias = tensor
-        }
-        let isDepthwise =
-            convolution.groups > 1 && convolution.groups == convolution.inputChannels
+/// A convolution with what it takes to plan it.
+struct ConstantConvolution {
+    let convolution: Convolution
+    let weights: Tensor
+    let bias: Tensor?
+
+    /// Whether every channel is by itself.
+    var isDepthwise: Bool {
+        convolution.groups > 1 && convolution.groups == convolution.inputChannels
             && convolution.groups == convolution.outputChannels
-        guard isDepthwise || convolution.groups == 1 else { return false }
+    }
+
+    /// Whether pixels do not see each other.
+    var isPointwise: Bool { convolution.groups == 1 && convolution.window.isPointwise }
+}
+
+extension Planner {
+    /// A convolution whose weights are constant and whose groups a kernel can do, else nil.
+    func constantConvolution(_ node: Node) throws(FathomError) -> ConstantConvolution? {
+        let operands = Operands(
+            node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
+        let convolution = try Convolution(operands)
+        guard convolution.window.isWithinKernelRange,
+            let weights = operands.optional(1)?.constant?.tensor
+        else { return nil }
+        let bias = operands.optional(2)
+        guard bias == nil || bias?.constant?.tensor != nil else { return nil }
+        let result = ConstantConvolution(
+            convolution: convolution, weights: weights, bias: bias?.constant?.tensor)
+        return result.isDepthwise || convolution.groups == 1 ? result : nil
+    }
+
+    /// Plans a convolution that a kernel can do.
+    mutating func lowerConvolution(_ node: Node) throws(FathomError) -> Bool {
+        guard let source = try constantConvolution(node) else { return false }
+        let (convolution, isDepthwise) = (source.convolution, source.isDepthwise)
         let name = node.inputs[0]
         // A picture of few channels is read as it is; reordering it would cost more than it saves.
         let isPlanar =
@@ -65,14 +85,11 @@ extension Planner {
         let input = try operand(name, isPlanar ? .planar : .blocked)
         let residual = try node.inputs.count > 3 ? operand(node.inputs[3], .blocked) : nil
         let output = try result(node.outputs[0], .blocked)
-        let packing = WeightPacking(convolution, weights: weights, bias: bias)
         let groupBlocks = Int(kernels.table.group_blocks)
-        let packed = isDepthwise ? packing.depthwise() : packing.dense(groupBlocks: groupBlocks)
-        let packedBias = packing.packedBias()
+        let packed = PackedWeights(source, groupBlocks: groupBlocks)
         let geometry = ConvolutionGeometry(
             convolution, isPlanar: isPlanar, isDepthwise: isDepthwise, groupBlocks: groupBlocks)
-        let kernel = isDepthwise ? kernels.table.depthwise : kernels.table.dense
-        guard let kernel else { return false }
+        let kernels = kernels
         append(
             PlannedStep(
                 node: node.name, operation: node.operation,
@@ -83,12 +100,12 @@ extension Planner {
                 conv.input = memory.readable(input)
                 conv.output = memory.writable(output)
                 conv.residual = residual.map(memory.readable)
-                conv.weights = memory.readable(.constant(packed))
-                conv.bias = memory.readable(.constant(packedBias))
+                conv.weights = memory.readable(.constant(packed.weights))
+                conv.bias = memory.readable(.constant(packed.bias))
                 return ConvolutionStep(
                     conv: conv, regions: geometry.regions, images: geometry.images,
                     inputImage: geometry.inputImage, outputImage: geometry.outputImage,
-                    kernel: kernel)
+                    kernel: isDepthwise ? kernels.table.depthwise : kernels.table.dense)
             })
         return true
     }

@@ -1,23 +1,29 @@
 import FathomCore
 import FathomGraph
 
-/// Puts weights in the order in which a kernel reads them; see `network.h`.
-struct WeightPacking {
-    private let convolution: Convolution
-    private let weights: Tensor
-    private let bias: Tensor?
+/// Weights in the order in which a kernel reads them; see `network.h`.
+struct PackedWeights: Sendable {
+    /// The weights.
+    let weights: Tensor
+    /// Eight numbers a block; zeros fill up the last.
+    let bias: Tensor
 
-    init(_ convolution: Convolution, weights: Tensor, bias: Tensor?) {
-        self.convolution = convolution
-        self.weights = weights
-        self.bias = bias
+    init(_ source: ConstantConvolution, groupBlocks: Int) {
+        let packing = WeightPacking(convolution: source.convolution, weights: source.weights)
+        weights =
+            source.isDepthwise ? packing.depthwise() : packing.dense(groupBlocks: groupBlocks)
+        bias = packing.bias(source.bias)
     }
+}
+
+private struct WeightPacking {
+    let convolution: Convolution
+    let weights: Tensor
 
     private var taps: Int { convolution.window.rows.kernel * convolution.window.columns.kernel }
     private var blocks: Int { Kernels.blocks(convolution.outputChannels) }
 
-    /// Eight numbers a block; zeros fill up the last.
-    func packedBias() -> Tensor {
+    func bias(_ bias: Tensor?) -> Tensor {
         let packed = Tensor(shape: [blocks * Kernels.block])
         packed.withUnsafeMutableBuffer { target in
             for (channel, value) in (bias?.values ?? []).enumerated() { target[channel] = value }
