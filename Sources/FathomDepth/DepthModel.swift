@@ -142,27 +142,31 @@ private struct DepthOutput {
 
     /// The part that belongs to the picture, linear in between where sizes differ.
     func crop(_ geometry: NetworkGeometry, into depth: UnsafeMutableBufferPointer<Float>) {
-        let sameSize = width == geometry.inputWidth && height == geometry.inputHeight
+        let columns = geometry.contentWidth
+        if width == geometry.inputWidth, height == geometry.inputHeight {
+            for y in 0..<geometry.contentHeight {
+                let from = (y + geometry.contentY) * width + geometry.contentX
+                let row = UnsafeMutableBufferPointer(
+                    rebasing: depth[(y * columns)..<((y + 1) * columns)])
+                _ = row.update(fromContentsOf: values[from..<(from + columns)])
+            }
+            return
+        }
         let across = ExpansionTable(source: width, count: geometry.inputWidth)
         let down = ExpansionTable(source: height, count: geometry.inputHeight)
         for y in 0..<geometry.contentHeight {
             let row = y + geometry.contentY
-            for x in 0..<geometry.contentWidth {
+            let top = Int(down.first[row])
+            let next = min(top + 1, height - 1)
+            for x in 0..<columns {
                 let column = x + geometry.contentX
-                let place = y * geometry.contentWidth + x
-                if sameSize {
-                    depth[place] = values[row * width + column]
-                    continue
-                }
-                let top = Int(down.first[row])
-                let next = min(top + 1, height - 1)
                 let left = Int(across.first[column])
                 let right = min(left + 1, width - 1)
                 let above = values[top * width + left].mixed(
                     values[top * width + right], across.share[column])
                 let below = values[next * width + left].mixed(
                     values[next * width + right], across.share[column])
-                depth[place] = above.mixed(below, down.share[row])
+                depth[y * columns + x] = above.mixed(below, down.share[row])
             }
         }
     }

@@ -9,7 +9,6 @@ import Foundation
 public struct DepthRangeTracker: Stateful, Sendable {
     /// How the range is chosen.
     public let mode: RangeMode
-    private var clipRange: DepthRange?
     private var current: DepthRange?
     private var sceneStart: Double = 0
     private var lastTime: Double = 0
@@ -26,7 +25,6 @@ public struct DepthRangeTracker: Stateful, Sendable {
     /// A tracker; `clip` needs the range of the first pass (`ClipHistogram.range`), the others ignore it.
     public init(mode: RangeMode, clipRange: DepthRange? = nil) {
         self.mode = mode
-        self.clipRange = clipRange
         switch mode {
         case .fixed(let minimum, let maximum):
             current = DepthRange(minimum: minimum, maximum: maximum)
@@ -118,7 +116,11 @@ public struct DepthRangeTracker: Stateful, Sendable {
         let start = try reader.readDouble()
         let last = try reader.readDouble()
         try reader.finish()
-        current = isSet ? DepthRange(minimum: minimum, maximum: maximum) : nil
+        // A fixed range is what was asked for now, whatever it was then.
+        if case .fixed = mode {
+        } else {
+            current = isSet ? DepthRange(minimum: minimum, maximum: maximum) : nil
+        }
         sceneStart = start
         lastTime = last
     }

@@ -46,22 +46,27 @@ public struct DepthSequence: Stateful, Sendable {
             flags: flags.union(smooth.flags).union(ranged.flags))
     }
 
-    /// `dark` and `blurred`, from the brightness and its steps from pixel to pixel.
+    /// `dark` and `blurred`, from the brightness and its steps from pixel to pixel: across or down, whichever are
+    /// smaller, since motion blurs one direction.
     private mutating func light(of map: DepthMap) -> DepthFlags {
         let (mean, steps) = map.withBrightness { light -> (Float, Float) in
             var sum: Float = 0
             var steps: Float = 0
+            var downSteps: Float = 0
             for y in stride(from: 0, to: map.height, by: 2) {
-                let row = light[(y * map.width)..<((y + 1) * map.width)]
-                var last = row[row.startIndex]
-                for value in row {
+                let row = y * map.width
+                let below = min(y + 1, map.height - 1) * map.width
+                var last = light[row]
+                for x in 0..<map.width {
+                    let value = light[row + x]
                     sum += value
                     steps += (value - last) * (value - last)
+                    downSteps += (light[below + x] - value) * (light[below + x] - value)
                     last = value
                 }
             }
             let count = Float((map.height + 1) / 2 * map.width)
-            return (sum / count, steps / count)
+            return (sum / count, min(steps, downSteps) / count)
         }
         if mean < Self.darkBrightness { return .dark }
         let isBlurred = steps < usualSharpness * Self.blurredShare * Self.blurredShare

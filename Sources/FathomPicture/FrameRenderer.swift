@@ -50,6 +50,7 @@ public final class FrameRenderer: @unchecked Sendable {
     private let options: RenderOptions
     private let table: ColorTable
     private let painter: DepthPainter
+    private let frame: OverlayPatch?
     private var legend: Legend?
     private var hud: HUD?
 
@@ -61,6 +62,7 @@ public final class FrameRenderer: @unchecked Sendable {
         outputFormat = plan.output
         table = ColorTable(
             options.colorMap, isInverted: options.isInverted, bitDepth: source.bitDepth)
+        frame = Self.framePatch(plan)
         painter = DepthPainter(
             source: source, plan: plan, table: table, upsampling: options.upsampling)
     }
@@ -82,7 +84,8 @@ public final class FrameRenderer: @unchecked Sendable {
             source.format == sourceFormat && output.format == outputFormat,
             "the renderer was made for other formats")
         if plan.hasSource { copy(source, into: output) }
-        if plan.frame > 0 { fillFrame(output) }
+        frame?.blend(
+            into: output, x: plan.depth.x - plan.frame, y: plan.depth.y - plan.frame)
         painter.paint(source: source, depth: depth, range: range, into: output, pool: pool)
         annotate(depth.kind, range, text, output)
     }
@@ -128,12 +131,12 @@ public final class FrameRenderer: @unchecked Sendable {
         }
     }
 
-    /// Darkens the frame around the depth (which covers the inside afterwards).
-    private func fillFrame(_ output: MutablePictureView) {
+    /// What darkens the frame around the depth (which covers the inside afterwards); nil without a frame.
+    private static func framePatch(_ plan: LayoutPlan) -> OverlayPatch? {
+        guard plan.frame > 0 else { return nil }
         let canvas = OverlayPatch.Canvas(
             width: plan.depth.width + 2 * plan.frame, height: plan.depth.height + 2 * plan.frame,
-            bitDepth: outputFormat.bitDepth)
-        OverlayPatch(canvas, chroma: outputFormat.chroma).blend(
-            into: output, x: plan.depth.x - plan.frame, y: plan.depth.y - plan.frame)
+            bitDepth: plan.output.bitDepth)
+        return OverlayPatch(canvas, chroma: plan.output.chroma)
     }
 }
