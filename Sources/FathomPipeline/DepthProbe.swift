@@ -31,23 +31,9 @@ public enum DepthProbe {
         let recording = try Recording(
             try MediaInput.resolve(path), configuration: configuration, cancellation: cancellation)
         let pipeline = Pipeline(cancellation: cancellation)
-        let packets = BoundedQueue<Packet>(capacity: 8)
-        let frames = BoundedQueue<VideoFrame>(capacity: 1)
-        let threads = WorkerPool.machine.threads
-        let tally = RunTally()
-        pipeline.addSource("demux", finishing: [packets]) { (meter) throws(FathomError) in
-            try ReadingStages.demux(
-                recording, meter: meter, cancellation: cancellation, tally: tally,
-                packets: packets, copy: { (_) throws(FathomError) in })
-        }
-        let settings = configuration
-        pipeline.addStage("decode", from: packets, finishing: [frames]) {
-            (meter) throws(FathomError) in
-            try ReadingStages.decode(
-                recording, configuration: settings, threads: threads, meter: meter,
-                cancellation: cancellation, tally: tally, packets: packets, frames: frames,
-                note: { _ in })
-        }
+        let frames = ReadingStages.add(
+            to: pipeline, recording, configuration: configuration,
+            threads: WorkerPool.machine.threads, tally: RunTally())
         let first = BoundedQueue<VideoFrame>(capacity: 1)
         pipeline.addStage("first", from: frames, finishing: [first]) { (_) throws(FathomError) in
             if let frame = frames.receive() { first.send(frame) }

@@ -126,22 +126,9 @@ public struct PipelineBench: Sendable {
                 path: path, recording: recording, configuration: plain, threads: threads)
         }
         let pipeline = Pipeline(cancellation: cancellation)
-        let packets = BoundedQueue<Packet>(capacity: 8)
-        let frames = BoundedQueue<VideoFrame>(capacity: 4)
         let tally = RunTally()
-        let settings = plain
-        pipeline.addSource("demux", finishing: [packets]) { (meter) throws(FathomError) in
-            try ReadingStages.demux(
-                recording, meter: meter, cancellation: cancellation, tally: tally,
-                packets: packets, copy: { (_) throws(FathomError) in })
-        }
-        pipeline.addStage("decode", from: packets, finishing: [frames]) {
-            (meter) throws(FathomError) in
-            try ReadingStages.decode(
-                recording, configuration: settings, threads: threads, meter: meter,
-                cancellation: cancellation, tally: tally, packets: packets, frames: frames,
-                note: { _ in })
-        }
+        let frames = ReadingStages.add(
+            to: pipeline, recording, configuration: plain, threads: threads, tally: tally)
         if let video {
             video.addEncoding(to: pipeline, from: frames, tally: tally, note: { _ in })
         } else {

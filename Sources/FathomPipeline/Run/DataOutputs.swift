@@ -47,12 +47,14 @@ final class DepthSampler {
 /// Depth frames as files with a manifest.
 enum FilesStage {
     static func run(
-        _ frames: BoundedQueue<DepthFrame>, writer: DepthFolderWriter,
+        _ frames: BoundedQueue<DepthFrame>, writer: DepthFolderWriter, recording: Recording,
         configuration: RunConfiguration, folder: String, isOnlyOutput: Bool, meter: StageMeter,
         tally: RunTally
     ) throws(FathomError) {
         let sampler = DepthSampler(
             size: configuration.framesSize, method: configuration.upsampling)
+        let creation = recording.creationTime
+        let beginning = recording.beginning.seconds
         while let frame = frames.receive() {
             try meter.measure { () throws(FathomError) in
                 let (width, height) = sampler.extent(of: frame)
@@ -61,6 +63,10 @@ enum FilesStage {
                     timestamp: frame.source.timestamp, range: range.minimum...range.maximum)
                 line.isKeyFrame = frame.source.isKeyFrame
                 line.flags = frame.flags
+                if let creation {
+                    line.wallTime = creation + frame.source.timestamp.seconds - beginning
+                    line.wallTimeSource = .container
+                }
                 try sampler.withValues(of: frame) { (values) throws(FathomError) in
                     try writer.write(DepthImage(values, width: width, height: height), line)
                 }
@@ -158,7 +164,8 @@ enum DumpStage {
         return try FrameDumpWriter(
             description,
             options: FrameDumpWriter.Options(
-                startWallTime: Double(SystemClock.wallNanoseconds) / 1e9)
+                startWallTime: recording.creationTime
+                    ?? Double(SystemClock.wallNanoseconds) / 1e9)
         ) { (bytes) throws(FathomError) in try file.write(bytes) }
     }
 

@@ -79,7 +79,8 @@ final class Outputs: Sendable {
             let counts = target.video == nil
             pipeline.addStage("files", from: frames) { [self] (meter) throws(FathomError) in
                 try FilesStage.run(
-                    frames, writer: files.writer, configuration: configuration,
+                    frames, writer: files.writer, recording: recording,
+                    configuration: configuration,
                     folder: files.folder, isOnlyOutput: counts, meter: meter, tally: tally)
             }
         }

@@ -3,8 +3,34 @@ import FathomMedia
 
 /// The first two stages of every pass over a recording: packets, then pictures.
 enum ReadingStages {
+    /// Adds both stages; gives the queue of pictures, in the order in which they are shown.
+    ///
+    /// `copy` takes the packets of all other streams.
+    static func add(
+        to pipeline: Pipeline, _ recording: Recording, configuration: RunConfiguration,
+        threads: Int, tally: RunTally, note: @escaping @Sendable (String) -> Void = { _ in },
+        copy: @escaping @Sendable (Packet) throws(FathomError) -> Void = { (_) in }
+    ) -> BoundedQueue<VideoFrame> {
+        let packets = BoundedQueue<Packet>(capacity: 8)
+        let frames = BoundedQueue<VideoFrame>(capacity: 4)
+        let cancellation = pipeline.cancellation
+        pipeline.addSource("demux", finishing: [packets]) { (meter) throws(FathomError) in
+            try demux(
+                recording, meter: meter, cancellation: cancellation, tally: tally,
+                packets: packets, copy: copy)
+        }
+        pipeline.addStage("decode", from: packets, finishing: [frames]) {
+            (meter) throws(FathomError) in
+            try decode(
+                recording, configuration: configuration, threads: threads, meter: meter,
+                cancellation: cancellation, tally: tally, packets: packets, frames: frames,
+                note: note)
+        }
+        return frames
+    }
+
     /// Reads packets; those of the video go to `packets`, all others to `copy`.
-    static func demux(
+    private static func demux(
         _ recording: Recording, meter: StageMeter, cancellation: Cancellation, tally: RunTally,
         packets: BoundedQueue<Packet>,
         copy: @Sendable (Packet) throws(FathomError) -> Void
@@ -44,7 +70,7 @@ enum ReadingStages {
     }
 
     /// Decodes and brings pictures into the canonical form; only the frames that are asked for go on.
-    static func decode(
+    private static func decode(
         _ recording: Recording, configuration: RunConfiguration, threads: Int, meter: StageMeter,
         cancellation: Cancellation, tally: RunTally, packets: BoundedQueue<Packet>,
         frames: BoundedQueue<VideoFrame>,

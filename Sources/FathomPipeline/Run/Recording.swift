@@ -1,5 +1,6 @@
 import FathomCore
 import FathomMedia
+import Foundation
 
 /// An input that is open: its demuxer, the video stream that is used, and where its time begins.
 final class Recording: Sendable {
@@ -32,6 +33,14 @@ final class Recording: Sendable {
             every: configuration.every, origin: beginning)
         origin = selector.first ?? (isArbitrary ? containerStart : nil)
         if let first = selector.first { demuxer.seek(to: first, stream: stream) }
+    }
+
+    /// Seconds since 1970 at which the recording began, when the container says.
+    var creationTime: Double? {
+        guard let text = demuxer.info.metadata["creation_time"] else { return nil }
+        let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+        let date = (try? format.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
+        return date?.timeIntervalSince1970
     }
 
     /// Seconds of video that will be used, when the container says.

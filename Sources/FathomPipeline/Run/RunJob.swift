@@ -86,7 +86,8 @@ public final class RunJob: Sendable {
         } else {
             clipRange = nil
         }
-        let recording = try open()
+        let recording = try Recording(
+            target.input, configuration: configuration, cancellation: cancellation)
         report.inputs = [recording.reportInput(width: nil, height: nil)]
         let model = try network.makeModel(configuration, pool: pool)
         let outputs = try Outputs(
@@ -95,10 +96,9 @@ public final class RunJob: Sendable {
         for warning in outputs.video?.warnings ?? [] { warn(warning) }
 
         let pipeline = Pipeline(cancellation: Cancellation(parent: cancellation))
-        let packets = BoundedQueue<Packet>(capacity: 8)
-        let frames = BoundedQueue<VideoFrame>(capacity: 4)
-        addReading(
-            recording, to: pipeline, packets: packets, frames: frames, threads: threads,
+        let frames = ReadingStages.add(
+            to: pipeline, recording, configuration: configuration, threads: threads, tally: tally,
+            note: { [self] in note($0) },
             copy: { (packet) throws(FathomError) in try outputs.video?.copy(packet) })
         let branches = outputs.addStages(to: pipeline, note: { [self] in note($0) })
         pipeline.addStage("depth", from: frames, finishing: branches) {
@@ -140,23 +140,15 @@ public final class RunJob: Sendable {
         }
     }
 
-    private func open() throws(FathomError) -> Recording {
-        let recording = try Recording(
-            target.input, configuration: configuration, cancellation: cancellation)
-        return recording
-    }
-
     /// The first pass of `--range clip`: every frame's depth into a histogram of constant size.
     private func measureRange(pool: WorkerPool, threads: Int) throws(FathomError) -> DepthRange {
-        let recording = try open()
+        let recording = try Recording(
+            target.input, configuration: configuration, cancellation: cancellation)
         let model = try network.makeModel(configuration, pool: pool)
         let pipeline = Pipeline(cancellation: Cancellation(parent: cancellation))
-        let packets = BoundedQueue<Packet>(capacity: 8)
-        let frames = BoundedQueue<VideoFrame>(capacity: 4)
-        let measured = RunTally()
-        addReading(
-            recording, to: pipeline, packets: packets, frames: frames, threads: threads,
-            tally: measured, copy: { (_) throws(FathomError) in })
+        let frames = ReadingStages.add(
+            to: pipeline, recording, configuration: configuration, threads: threads,
+            tally: RunTally())
         let histogram = Mutex(ClipHistogram())
         pipeline.addStage("depth", from: frames) { [self] (meter) throws(FathomError) in
             var sequence = DepthSequence(range: .frame, smoothing: configuration.smoothing)
@@ -175,26 +167,6 @@ public final class RunJob: Sendable {
         }
         try pipeline.run()
         return histogram.withLock { $0.range }
-    }
-
-    private func addReading(
-        _ recording: Recording, to pipeline: Pipeline, packets: BoundedQueue<Packet>,
-        frames: BoundedQueue<VideoFrame>, threads: Int, tally: RunTally? = nil,
-        copy: @escaping @Sendable (Packet) throws(FathomError) -> Void
-    ) {
-        let tally = tally ?? self.tally
-        pipeline.addSource("demux", finishing: [packets]) { (meter) throws(FathomError) in
-            try ReadingStages.demux(
-                recording, meter: meter, cancellation: pipeline.cancellation, tally: tally,
-                packets: packets, copy: copy)
-        }
-        pipeline.addStage("decode", from: packets, finishing: [frames]) {
-            [self] (meter) throws(FathomError) in
-            try ReadingStages.decode(
-                recording, configuration: configuration, threads: threads, meter: meter,
-                cancellation: pipeline.cancellation, tally: tally, packets: packets,
-                frames: frames, note: { [self] in note($0) })
-        }
     }
 
     // MARK: The account
