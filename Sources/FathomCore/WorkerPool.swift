@@ -52,15 +52,18 @@ public final class WorkerPool: @unchecked Sendable {
     ///
     /// A second thread that asks while the pool is at work does all its chunks itself, as does a chunk that asks.
     public func run(chunks: Int, _ body: @Sendable (Int) -> Void) {
+        withoutActuallyEscaping(body) { body in run(chunks: chunks, kept: body) }
+    }
+
+    /// As `run(chunks:_:)`, for a body that the caller keeps: nothing is allocated.
+    package func run(chunks: Int, kept body: @escaping @Sendable (Int) -> Void) {
         guard chunks > 1, !workers.isEmpty, chunks <= Ticket.largestChunkCount,
             shared.takeOwnership()
         else {
             for chunk in 0..<max(chunks, 0) { body(chunk) }
             return
         }
-        withoutActuallyEscaping(body) { body in
-            shared.run(chunks: chunks, body)
-        }
+        shared.run(chunks: chunks, body)
         shared.endOwnership()
     }
 }

@@ -68,7 +68,8 @@ struct Planner {
             case .resize: try lowerResize(operands)
             case .view: try lowerView(operands)
             case .matrix: try lowerMatrix(operands)
-            case .concatenation, .reference: false
+            case .concatenation: try lowerConcatenation(operands)
+            case .reference: false
             }
         if !isLowered { try lowerReference(operands, entry) }
     }

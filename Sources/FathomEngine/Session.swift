@@ -15,7 +15,13 @@ public final class Session: @unchecked Sendable {
     private let plan: Plan
     private let pool: WorkerPool
     private let memory: Memory
-    private let steps: [any Step]
+    private let steps: [BoundStep]
+
+    /// A step with what its chunks call, made once so that a run allocates nothing.
+    private struct BoundStep {
+        let step: any Step
+        let body: @Sendable (Int) -> Void
+    }
 
     /// Runs the passes over a graph, plans it for the given shapes and allocates its memory.
     ///
@@ -51,7 +57,10 @@ public final class Session: @unchecked Sendable {
         }
         let memory = Memory(base: base, offsets: plan.arena.offsets)
         self.memory = memory
-        steps = plan.steps.map { $0.bind(memory) }
+        steps = plan.steps.map { planned in
+            let step = planned.bind(memory)
+            return BoundStep(step: step, body: { step.run($0) })
+        }
         inputShapes = plan.inputs.mapValues(\.shape)
         outputShapes = plan.outputs.mapValues(\.shape)
     }
@@ -122,8 +131,8 @@ public final class Session: @unchecked Sendable {
         return result
     }
 
-    private func run(_ step: any Step) throws(FathomError) {
-        pool.run(chunks: step.chunks) { step.run($0) }
-        if let failure = step.failure { throw failure }
+    private func run(_ bound: BoundStep) throws(FathomError) {
+        pool.run(chunks: bound.step.chunks, kept: bound.body)
+        if let failure = bound.step.failure { throw failure }
     }
 }

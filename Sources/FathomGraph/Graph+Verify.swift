@@ -52,7 +52,7 @@ extension Graph {
         guard let entry = Operator.table[node.operation] else {
             throw error(
                 "node '\(node.name)' uses the operator '\(node.operation)', which Fathom does not have",
-                remedy: "Its operators are listed by `fathom model info --operators`")
+                remedy: "It has \(Operator.onnxNames.joined(separator: ", "))")
         }
         guard entry.inputCount.contains(node.inputs.count) else {
             throw error(

@@ -161,4 +161,8 @@ public struct Operator: Sendable {
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
         ].joined().map { ($0.name, $0) })
+
+    /// The names of ONNX's own operators in the table, in alphabetical order.
+    public static let onnxNames: [String] = table.values.filter { $0.export == .sameName }
+        .map(\.name).sorted()
 }

@@ -156,4 +156,24 @@ struct ConvolutionTests {
             #expect(worst < 1e-4, "\(size) \(kernel) \(stride) \(dilation)")
         }
     }
+
+    @Test("channels are joined block by block or number by number", arguments: [8, 12])
+    func concatenation(channels: Int) throws {
+        let graph = try Graph(
+            name: "join", inputs: [ValueInfo(name: "x", dimensions: nil)],
+            outputs: [ValueInfo(name: "y", dimensions: nil)],
+            nodes: [
+                Node("Conv", inputs: ["x", "w"], outputs: ["a"]),
+                Node("Neg", inputs: ["a"], outputs: ["b"]),
+                Node(
+                    "Concat", inputs: ["a", "b", "a"], outputs: ["y"],
+                    attributes: ["axis": .integer(-3)]),
+            ], initializers: ["w": .floats(numbers([channels, 9, 1, 1], seed: 2))])
+        let input = numbers([2, 9, 4, 5], seed: 1)
+        let session = try Session(graph, inputShapes: ["x": input.shape])
+        let output = try #require(try session.run(["x": input])["y"])
+        let expected = try #require(try graph.evaluate(["x": .floats(input)])["y"])
+        #expect(output.shape == [2, 3 * channels, 4, 5])
+        #expect(zip(output.values, expected.floatValues).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
 }
