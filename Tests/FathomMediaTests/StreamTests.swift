@@ -148,7 +148,7 @@ struct StreamTests {
         #expect(after.packets.map(\.bytes) == before.packets.map { Array($0.bytes.dropFirst(7)) })
     }
 
-    @Test("of several videos the largest is taken, or the one that is asked for")
+    @Test("of several streams the video is taken, or the one that is asked for")
     func severalVideos() throws {
         let folder = try TemporaryFolder()
         try everything().write(to: folder.path("a.mkv"))

@@ -91,9 +91,7 @@ final class VideoTrack {
         if let matrix = clip.displayMatrix {
             let data = try found(
                 av_stream_new_side_data(track.stream, AV_PKT_DATA_DISPLAYMATRIX, 36), "side data")
-            matrix.withUnsafeBytes {
-                data.update(from: $0.bindMemory(to: UInt8.self).baseAddress!, count: 36)
-            }
+            UnsafeMutableRawPointer(data).copyMemory(from: matrix, byteCount: 36)
         }
     }
 
