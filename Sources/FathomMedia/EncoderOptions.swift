@@ -15,6 +15,7 @@ extension EncoderSettings {
         case .h264:
             try set(context, "preset", preset ?? "medium")
             if usesQuality { try set(context, "crf", text(quality)) }
+            try limitLookahead(context)
         case .hevc:
             try set(context, "preset", preset ?? "medium")
             if usesQuality { try set(context, "crf", text(quality)) }
@@ -52,6 +53,21 @@ extension EncoderSettings {
             try set(context, "vendor", "apl0")
         }
     }
+
+    /// Bounds the memory of large pictures: x264 keeps as many frames as it looks ahead, 40 with most presets.
+    private func limitLookahead(
+        _ context: UnsafeMutablePointer<AVCodecContext>
+    ) throws(FathomError) {
+        let pixels = Int(context.pointee.width) * Int(context.pointee.height)
+        let frames = Self.lookaheadPixels / max(pixels, 1)
+        guard frames < 40 else { return }
+        let fewPresets = ["ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30]
+        let own = fewPresets[preset ?? "medium"] ?? 40
+        try set(context, "rc-lookahead", String(min(own, max(frames, 8))))
+    }
+
+    /// Pixels that x264 may hold for looking ahead: 40 frames of 1280×720.
+    private static let lookaheadPixels = 40 * 1280 * 720
 
     /// SVT-AV1 prints by itself; this variable is the only way to stop it from here.
     private static let silenceSVT: Void = { _ = setenv("SVT_LOG", "-1", 0) }()

@@ -6,7 +6,7 @@ import Foundation
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure Fathom on this machine.",
-        subcommands: [BenchPipelineCommand.self])
+        subcommands: [BenchPipelineCommand.self, BenchStabilityCommand.self])
 }
 
 /// A whole run beside the floor of decoding and encoding.
@@ -27,6 +27,10 @@ struct BenchPipelineCommand: ParsableCommand {
     @Flag(help: "As JSON.")
     var json = false
     @OptionGroup(title: "Model") var model: ModelOptions
+
+    func validate() throws {
+        guard (1...100).contains(rounds) else { throw ValidationError("--rounds takes 1 to 100") }
+    }
 
     func run() throws {
         var bench = PipelineBench()
@@ -50,5 +54,47 @@ struct BenchPipelineCommand: ParsableCommand {
                     result.coreSeconds, result.fps))
         }
         print(String(format: "peak memory %.0f MB", SystemClock.peakMemoryMB))
+    }
+}
+
+/// Steadiness over time beside sharpness.
+struct BenchStabilityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stability",
+        abstract: "Measure how steady depth is over time, and how sharp, with each --smoothing.")
+
+    @Argument(help: ArgumentHelp("A recording or a folder of pictures.", valueName: "input"))
+    var input: String
+    @Option(help: "How many frames are looked at.")
+    var frames = 60
+    @Flag(help: "As JSON.")
+    var json = false
+    @OptionGroup(title: "Model") var model: ModelOptions
+
+    func validate() throws {
+        guard (2...10_000).contains(frames) else {
+            throw ValidationError("--frames takes 2 to 10000")
+        }
+    }
+
+    func run() throws {
+        var bench = StabilityBench(input: input)
+        bench.frames = frames
+        for (key, value) in model.settings { try bench.configuration.set(key, value) }
+        let results = try bench.measure()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            print(String(decoding: try encoder.encode(results), as: UTF8.self))
+            return
+        }
+        print("smoothing  warped difference  edge sharpness  (percent of the depth's range)")
+        for result in results {
+            let name = result.smoothing.padding(toLength: 9, withPad: " ", startingAt: 0)
+            print(
+                String(
+                    format: "%@ %18.2f %15.2f", name, result.warpedDifference,
+                    result.edgeSharpness))
+        }
     }
 }
