@@ -59,15 +59,18 @@ extension EncoderSettings {
         _ context: UnsafeMutablePointer<AVCodecContext>
     ) throws(FathomError) {
         let pixels = Int(context.pointee.width) * Int(context.pointee.height)
-        let frames = Self.lookaheadPixels / max(pixels, 1)
-        guard frames < 40 else { return }
+        guard pixels > Self.largestFreePicture else { return }
         let fewPresets = ["ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30]
         let own = fewPresets[preset ?? "medium"] ?? 40
-        try set(context, "rc-lookahead", String(min(own, max(frames, 8))))
+        try set(context, "rc-lookahead", String(min(own, max(Self.lookaheadPixels / pixels, 5))))
+        // A thread of its own for looking ahead would keep some more frames.
+        try set(context, "x264-params", "sync-lookahead=0")
     }
 
-    /// Pixels that x264 may hold for looking ahead: 40 frames of 1280×720.
-    private static let lookaheadPixels = 40 * 1280 * 720
+    /// Pixels up to which a preset's own lookahead stands.
+    private static let largestFreePicture = 1_500_000
+    /// Pixels that x264 may hold for looking ahead above that: 10 frames of 1920×1080.
+    private static let lookaheadPixels = 10 * 1920 * 1088
 
     /// SVT-AV1 prints by itself; this variable is the only way to stop it from here.
     private static let silenceSVT: Void = { _ = setenv("SVT_LOG", "-1", 0) }()

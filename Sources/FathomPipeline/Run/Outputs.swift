@@ -66,7 +66,7 @@ final class Outputs: Sendable {
     ) -> [BoundedQueue<DepthFrame>] {
         var branches: [BoundedQueue<DepthFrame>] = []
         func branch() -> BoundedQueue<DepthFrame> {
-            let queue = BoundedQueue<DepthFrame>(capacity: 4)
+            let queue = BoundedQueue<DepthFrame>(capacity: 2)
             branches.append(queue)
             return queue
         }

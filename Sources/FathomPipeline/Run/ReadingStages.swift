@@ -12,7 +12,7 @@ enum ReadingStages {
         copy: @escaping @Sendable (Packet) throws(FathomError) -> Void = { (_) in }
     ) -> BoundedQueue<VideoFrame> {
         let packets = BoundedQueue<Packet>(capacity: 8)
-        let frames = BoundedQueue<VideoFrame>(capacity: 4)
+        let frames = BoundedQueue<VideoFrame>(capacity: 2)
         let cancellation = pipeline.cancellation
         pipeline.addSource("demux", finishing: [packets]) { (meter) throws(FathomError) in
             try demux(

@@ -36,7 +36,7 @@ final class VideoOutput: Sendable {
         to pipeline: Pipeline, from frames: BoundedQueue<DepthFrame>, tally: RunTally,
         note: @escaping @Sendable (String) -> Void
     ) {
-        let pictures = BoundedQueue<VideoFrame>(capacity: 4)
+        let pictures = BoundedQueue<VideoFrame>(capacity: 2)
         pipeline.addStage("render", from: frames, finishing: [pictures]) {
             [self] (meter) throws(FathomError) in
             try RenderStage.run(
