@@ -98,7 +98,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Fathom", "CFFmpeg"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Fathom", "CFFmpeg", logging], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
         tests("FathomCoreTests", ["FathomCore"]),
         tests("FathomGraphTests", ["FathomGraph"]),

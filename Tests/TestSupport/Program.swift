@@ -27,9 +27,12 @@ public struct Program: Sendable {
     }
 
     /// Runs a program to its end; `whileRunning` gets the process to send it signals.
+    ///
+    /// `openInput` goes into standard input, which then stays open: a program that reads it waits for more until
+    /// it is told to stop.
     public static func run(
         _ name: String = "fathom", _ arguments: [String], in folder: URL? = nil,
-        input: URL? = nil, environment: [String: String] = [:],
+        input: URL? = nil, openInput: Data? = nil, environment: [String: String] = [:],
         whileRunning: (Process) throws -> Void = { _ in }
     ) throws -> Result {
         let process = Process()
@@ -39,8 +42,13 @@ public struct Program: Sendable {
         if !environment.isEmpty {
             process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         }
-        process.standardInput =
-            try input.map { try FileHandle(forReadingFrom: $0) } ?? FileHandle.nullDevice
+        let heldOpen = openInput.map { _ in Pipe() }
+        if let heldOpen {
+            process.standardInput = heldOpen
+        } else {
+            process.standardInput =
+                try input.map { try FileHandle(forReadingFrom: $0) } ?? FileHandle.nullDevice
+        }
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
@@ -52,6 +60,13 @@ public struct Program: Sendable {
             collected.withLock { $0 = data }
         }
         reader.start()
+        if let openInput, let heldOpen {
+            signal(SIGPIPE, SIG_IGN)
+            Thread.detachNewThread {
+                try? heldOpen.fileHandleForWriting.write(contentsOf: openInput)
+            }
+        }
+        defer { withExtendedLifetime(heldOpen) {} }
         try whileRunning(process)
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
@@ -61,5 +76,19 @@ public struct Program: Sendable {
             ? process.terminationStatus : -process.terminationStatus
         let text = collected.withLock { String(decoding: $0, as: UTF8.self) }
         return Result(status: status, output: data, errors: text)
+    }
+
+    /// Waits until something is true that a running program brings about; false when the program ended before.
+    public static func wait(for process: Process, until isReached: () -> Bool) -> Bool {
+        while !isReached() {
+            guard process.isRunning else { return isReached() }
+            usleep(2000)
+        }
+        return true
+    }
+
+    /// Says, where a person who runs the tests sees it, that a check could not be made here.
+    public static func skipped(_ what: String, _ why: String) {
+        FileHandle.standardError.write(Data("skipped: \(what): \(why)\n".utf8))
     }
 }

@@ -1,0 +1,81 @@
+import Fathom
+import Foundation
+import TestSupport
+import Testing
+
+/// What is written in README and Docs for people to type.
+@Suite("Documented commands")
+struct DocumentedCommandsTests {
+    /// Lines of ```sh blocks that call the program, each with the file it stands in.
+    static let commands: [String] = {
+        let root = Program.packageRoot
+        let docs = root.appendingPathComponent("Docs")
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: docs.path)) ?? [])
+            .filter { $0.hasSuffix(".md") }.sorted()
+        let files =
+            [root.appendingPathComponent("README.md")] + names.map(docs.appendingPathComponent)
+        var found: [String] = []
+        for file in files {
+            guard let text = try? String(contentsOf: file, encoding: .utf8) else { continue }
+            var isShell = false
+            for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+                if line.hasPrefix("```") {
+                    isShell =
+                        !isShell && line.dropFirst(3).trimmingCharacters(in: .whitespaces) == "sh"
+                } else if isShell, line.hasPrefix("fathom ") || line.contains("| fathom ") {
+                    let command = String(line)
+                    if !found.contains(command) { found.append(command) }
+                }
+            }
+        }
+        return found
+    }()
+
+    @Test("there are commands to run")
+    func some() {
+        #expect(Self.commands.count > 15)
+    }
+
+    @Test("each runs as it stands beside a drive.mp4", arguments: commands)
+    func runs(_ command: String) throws {
+        let folder = try TemporaryFolder()
+        try prepare(folder)
+        let before = folder.names
+        let programs = Program.path().deletingLastPathComponent().path
+        let result = try Program.run(
+            "/bin/bash", ["-e", "-o", "pipefail", "-c", command], in: folder.url,
+            environment: [
+                "PATH": programs + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
+            ])
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(!folder.names.contains { $0.contains(".partial") })
+        if command.contains("fathom run") {
+            #expect(folder.names.count > before.count || !result.output.isEmpty)
+        } else {
+            #expect(!result.output.isEmpty)
+        }
+    }
+
+    /// The recordings and pictures that the commands speak of.
+    private func prepare(_ folder: TemporaryFolder) throws {
+        var clip = Clip()
+        clip.width = 160
+        clip.height = 96
+        clip.setRate(Rational(25, 1), frames: 12)
+        clip.audio = [Clip.Audio(seconds: 0.48)]
+        try clip.write(to: folder.path("drive.mp4"))
+        clip.setRate(Rational(25, 1), frames: 4)
+        try clip.write(to: folder.path("other.mp4"))
+        clip.audio = []
+        clip.encoder = "mjpeg"
+        clip.pixelFormat = "yuvj420p"
+        clip.format = "image2"
+        try FileManager.default.createDirectory(
+            atPath: folder.path("frames"), withIntermediateDirectories: false)
+        try clip.write(to: folder.path("frames/%06d.jpg"))
+        clip.times = [0]
+        clip.muxerOptions = ["update": "1"]
+        try clip.write(to: folder.path("photo.jpg"))
+        try folder.write("my.yaml", Data("layout: depth\ncolormap: turbo\n".utf8))
+    }
+}
