@@ -15,7 +15,22 @@ public enum SystemClock {
     }
 
     /// Peak resident memory of this process in MiB.
-    public static var peakMemoryMB: Double { Double(usage.ru_maxrss) / 1024 }
+    ///
+    /// Not `ru_maxrss`: that includes the process which started this one.
+    public static var peakMemoryMB: Double {
+        guard let file = fopen("/proc/self/status", "r") else {
+            return Double(usage.ru_maxrss) / 1024
+        }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, Int32(line.count), file) != nil {
+            guard strncmp(line, "VmHWM:", 6) == 0 else { continue }
+            return line.withUnsafeBufferPointer { bytes in
+                bytes.baseAddress.map { Double(strtoll($0 + 6, nil, 10)) / 1024 } ?? 0
+            }
+        }
+        return Double(usage.ru_maxrss) / 1024
+    }
 
     /// Seconds that all threads of this process have spent on processors, in user and system mode.
     public static var processorSeconds: Double {

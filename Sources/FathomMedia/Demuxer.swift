@@ -28,6 +28,8 @@ public final class Demuxer: @unchecked Sendable {
     public let input: MediaInput
     /// How many packets could not be read because of damage.
     public private(set) var readErrors = 0
+    /// How many packets of each stream arrived damaged: something of them, or packets beside them, is missing.
+    public private(set) var damagedPackets: [Int: Int] = [:]
     /// Why reading ended before the end, when it did: for a warning.
     public private(set) var earlyEnd: String?
 
@@ -79,6 +81,9 @@ public final class Demuxer: @unchecked Sendable {
                     continue
                 }
                 packet.timeBase = stream.pointee.time_base
+                if packet.pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
+                    damagedPackets[index, default: 0] += 1
+                }
                 return packet
             }
             if code == fathom_error_end_of_file { return nil }

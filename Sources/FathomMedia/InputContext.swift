@@ -129,6 +129,17 @@ final class InputContext {
                     "Copy it again from the card, or repair it with untrunc and an intact recording of the same camera"
             )
         }
+        if let size = impossibleSize(in: message) {
+            return FathomError(
+                operation: "open", subject: subject,
+                cause: "its header says \(size) pixels, more than there can be",
+                remedy: "The header is probably damaged: copy or record the file again")
+        }
+        if code == fathom_error_end_of_file {
+            return FathomError(
+                operation: "open", subject: subject, cause: "it ends before its first frame",
+                remedy: "Copy or record it again")
+        }
         let isUnknown = code == fathom_error_invalid_data || code == fathom_error_demuxer_not_found
         return FathomError(
             operation: "open", subject: subject,
@@ -150,6 +161,14 @@ final class InputContext {
             "ftyp", "mdat", "moov", "free", "skip", "wide", "pnot", "moof", "styp", "uuid",
         ]
         return known.contains(String(decoding: bytes[4...], as: UTF8.self))
+    }
+
+    /// `65535×65535` out of FFmpeg's "Picture size 65535x65535 is invalid".
+    private static func impossibleSize(in message: String) -> String? {
+        guard let start = message.firstRange(of: "Picture size ") else { return nil }
+        let size = message[start.upperBound...].prefix { $0 != " " }
+        guard size.contains("x"), size.allSatisfy({ $0.isNumber || $0 == "x" }) else { return nil }
+        return size.split(separator: "x").joined(separator: "×")
     }
 
     // MARK: Standard input

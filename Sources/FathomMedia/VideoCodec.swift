@@ -72,6 +72,20 @@ public enum VideoCodec: String, CaseIterable, Hashable, Sendable, Codable {
         }
     }
 
+    /// Names of `--preset`, from fast to slow; nil where the codec has none.
+    var presets: [String]? {
+        switch self {
+        case .h264, .hevc:
+            [
+                "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower",
+                "veryslow", "placebo",
+            ]
+        case .vp9: (0...8).reversed().map(String.init)
+        case .av1: (0...13).reversed().map(String.init)
+        case .ffv1, .mjpeg, .prores: nil
+        }
+    }
+
     /// The pixel format in which it takes a picture: the same if it can, else the nearest it has.
     func pixelFormat(for format: PictureFormat) -> AVPixelFormat {
         let isOdd =
@@ -137,6 +151,13 @@ public struct EncoderSettings: Hashable, Sendable {
                         "\(codec.rawValue) takes \(Int(range.lowerBound)) to \(Int(range.upperBound))",
                     remedy: "Lower is better and larger")
             }
+        }
+        if let preset, let known = codec.presets, !known.contains(preset) {
+            let hint = nearestName(to: preset, among: known).map { "Did you mean '\($0)'? " } ?? ""
+            throw FathomError(
+                .usage, operation: "use", subject: "--preset \(preset)",
+                cause: "\(codec.rawValue) has no such preset",
+                remedy: "\(hint)It has \(known.joined(separator: ", "))")
         }
         if let bitrate, !(1000...Int(Int32.max)).contains(bitrate) {
             throw FathomError(

@@ -7,6 +7,8 @@ enum Interrupts {
     /// Turns signals into cancellation, and a closed pipe into an ordinary write error. Called before any thread starts.
     static func watch(_ cancellation: Cancellation) {
         signal(SIGPIPE, SIG_IGN)
+        // A limit on the size of files is an ordinary write error, too.
+        signal(SIGXFSZ, SIG_IGN)
         var signals = sigset_t()
         sigemptyset(&signals)
         sigaddset(&signals, SIGINT)

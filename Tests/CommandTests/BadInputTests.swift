@@ -38,7 +38,7 @@ struct BadInputTests {
             try FileManager.default.createDirectory(
                 atPath: $0.path("empty"), withIntermediateDirectories: false)
         },
-        mistake("a text", "letter.txt", says: "letter.txt", "text", "Name a video") {
+        mistake("a text", "letter.txt", says: "letter.txt", "not a media", "Name a video") {
             try $0.write("letter.txt", Data("Dear reader,\nno video here.\n".utf8))
         },
         mistake(
@@ -57,12 +57,12 @@ struct BadInputTests {
         mistake("sound alone", "a.m4a", says: "a.m4a", "only sound", "video stream") {
             try SoundFile.write(to: $0.path("a.m4a"))
         },
-        mistake("an MP4 of no frames", "a.mp4", says: "a.mp4", "frame") {
+        mistake("an MP4 of no frames", "a.mp4", says: "a.mp4", "video", "Name") {
             var clip = Clip()
             clip.times = []
             try clip.write(to: $0.path("a.mp4"))
         },
-        mistake("a Matroska file of no frames", "a.mkv", says: "a.mkv", "frame") {
+        mistake("a Matroska file of no frames", "a.mkv", says: "a.mkv", "first frame", "again") {
             var clip = Clip()
             clip.times = []
             try clip.write(to: $0.path("a.mkv"))
@@ -105,7 +105,7 @@ struct BadInputTests {
             "an unknown layout", "a.mp4", says: "sidebyside", "side-by-side", status: 64,
             options: ["--layout", "sidebyside"]),
         mistake(
-            "an unknown preset", "a.mp4", says: "warp", "preset", status: 64,
+            "an unknown preset", "a.mp4", says: "warp", "--preset", "medium", status: 64,
             options: ["--preset", "warp"]),
         mistake(
             "a model that isn't there", "a.mp4", says: "none.onnx", "no such file",
@@ -164,28 +164,11 @@ struct BadInputTests {
         try Self.clip("a.mp4", in: folder)
         try folder.write("old.mp4", Data("an earlier result".utf8))
         try folder.write("text.onnx", Data("not a network at all, only words".utf8))
-        try folder.write("vector.onnx", Data(Self.vectorModel))
+        try folder.write("vector.onnx", Data(TinyNetwork.ofVector))
         try check(mistake, in: folder, before: folder.names)
         let old = try Data(contentsOf: folder.url.appendingPathComponent("old.mp4"))
         #expect(old == Data("an earlier result".utf8))
     }
-
-    /// An ONNX file, field by field: y = Relu(x) for a vector x of ten numbers.
-    static let vectorModel: [UInt8] = {
-        func field(_ number: UInt8, _ bytes: [UInt8]) -> [UInt8] {
-            [number << 3 | 2, UInt8(bytes.count)] + bytes
-        }
-        func value(_ name: String) -> [UInt8] {
-            let shape = field(1, [8, 10])
-            return field(1, Array(name.utf8)) + field(2, field(1, [8, 1] + field(2, shape)))
-        }
-        let node =
-            field(1, Array("x".utf8)) + field(2, Array("y".utf8)) + field(4, Array("Relu".utf8))
-        let graph =
-            field(1, node) + field(2, Array("g".utf8)) + field(11, value("x"))
-            + field(12, value("y"))
-        return [8, 8] + field(7, graph) + field(8, [16, 17])
-    }()
 
     @Test("a folder that may not be written")
     func readOnlyFolder() throws {
@@ -234,7 +217,7 @@ struct BadInputTests {
             "/bin/bash",
             [
                 "-c",
-                "ulimit -f 1000; exec \"$0\" run a.mkv -o out.\(container) --size 64 --preset ultrafast --crf 10 --quiet",
+                "ulimit -f 150; exec \"$0\" run a.mkv -o out.\(container) --size 64 --preset ultrafast --crf 10 --quiet",
                 Program.path().path,
             ], in: folder.url)
         #expect(result.status == 1, "\(result.status) \(result.errors)")

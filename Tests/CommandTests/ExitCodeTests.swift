@@ -120,9 +120,14 @@ struct ExitCodeTests {
                 Program.path().path,
             ], in: folder.url, openInput: recording
         ) { process in
+            var last: Int32 = 0
+            var unchanged = 0
             let isFull = Program.wait(for: process) {
                 var waiting: Int32 = 0
-                return ioctl(reader, UInt(FIONREAD), &waiting) == 0 && waiting >= 65536
+                guard ioctl(reader, UInt(FIONREAD), &waiting) == 0 else { return false }
+                unchanged = waiting == last && waiting > 16384 ? unchanged + 1 : 0
+                last = waiting
+                return unchanged > 200
             }
             #expect(isFull)
             kill(process.processIdentifier, SIGINT)

@@ -86,9 +86,9 @@ struct SettingsTests {
 
     @Test("a wrong value of a file is an error that names what is right")
     func wrongValue() throws {
-        let (result, _) = try run("smoothing: lite\n")
+        let (result, _) = try run("smoothing: strog\n")
         #expect(result.status == 64)
-        #expect(result.errors.contains("did you mean 'light'"))
+        #expect(result.errors.contains("did you mean 'strong'"))
     }
 
     @Test("flags win over the file, and the file over the defaults")

@@ -110,7 +110,10 @@ extension Clip {
         var options: OpaquePointer?
         defer { av_dict_free(&options) }
         for (key, value) in muxerOptions { av_dict_set(&options, key, value, 0) }
-        try check(avio_open(&file.pointee.pb, path, AVIO_FLAG_WRITE), path)
+        // Pictures are files of the muxer's own.
+        if file.pointee.oformat.pointee.flags & AVFMT_NOFILE == 0 {
+            try check(avio_open(&file.pointee.pb, path, AVIO_FLAG_WRITE), path)
+        }
         defer { avio_closep(&file.pointee.pb) }
         try check(avformat_write_header(file, &options), "header")
         try video.write()

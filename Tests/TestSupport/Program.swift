@@ -78,13 +78,17 @@ public struct Program: Sendable {
         return Result(status: status, output: data, errors: text)
     }
 
-    /// Waits until something is true that a running program brings about; false when the program ended before.
+    /// Waits until something is true that a running program brings about.
+    ///
+    /// False when the program ended before; after a minute it is killed, so that no test waits for ever.
     public static func wait(for process: Process, until isReached: () -> Bool) -> Bool {
-        while !isReached() {
+        for _ in 0..<30_000 {
+            if isReached() { return true }
             guard process.isRunning else { return isReached() }
             usleep(2000)
         }
-        return true
+        kill(process.processIdentifier, SIGKILL)
+        return false
     }
 
     /// Says, where a person who runs the tests sees it, that a check could not be made here.

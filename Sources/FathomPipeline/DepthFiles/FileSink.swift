@@ -55,8 +55,9 @@ public final class FileSink {
             case EPIPE: "The program that read it has ended"
             default: ""
             }
+        let isFull = code == ENOSPC || code == EDQUOT
         return FathomError(
-            operation: operation, subject: name, cause: String(cString: strerror(code)),
-            remedy: remedy)
+            operation: operation, subject: name,
+            cause: isFull ? "the disk is full" : String(cString: strerror(code)), remedy: remedy)
     }
 }

@@ -31,16 +31,17 @@ struct RateConverter {
         guard let frame = pending else { return [] }
         var end = frame.timestamp
         end.value += max(frame.duration, 1)
-        var frames = emit(before: end)
+        var frames = emit(before: end, isLast: true)
         if frames.isEmpty && pendingUses == 0 { frames = [take(frame)] }
         pending = nil
         return frames
     }
 
-    private mutating func emit(before limit: Timestamp) -> [VideoFrame] {
+    /// The end of the last picture is rounded to the rate; all other limits are a frame's exact time.
+    private mutating func emit(before limit: Timestamp, isLast: Bool = false) -> [VideoFrame] {
         guard let frame = pending else { return [] }
         var frames: [VideoFrame] = []
-        while slot(next) < limit { frames.append(take(frame)) }
+        while (isLast ? middle(next) : slot(next)) < limit { frames.append(take(frame)) }
         return frames
     }
 
@@ -49,6 +50,12 @@ struct RateConverter {
         if pendingUses > 0 { repeated += 1 }
         pendingUses += 1
         return frame.retimed(to: slot(next), duration: 1)
+    }
+
+    private func middle(_ number: Int64) -> Timestamp {
+        Timestamp(
+            2 * ((origin?.value ?? 0) + number) + 1,
+            Rational(timeBase.numerator, timeBase.denominator * 2))
     }
 
     private func slot(_ number: Int64) -> Timestamp {

@@ -65,6 +65,11 @@ enum ReadingStages {
             tally.warn("reading \(recording.demuxer.info.path) ended before its end: \(reason)")
             tally.update { $0.decodeErrors += 1 }
         }
+        if let packets = recording.demuxer.damagedPackets[video] {
+            tally.warn(
+                "\(packets) packets of the video arrived damaged: frames may be missing there")
+            tally.update { $0.decodeErrors += packets }
+        }
         let damaged = recording.demuxer.readErrors
         if damaged > 0 { tally.update { $0.decodeErrors += damaged } }
     }

@@ -20,6 +20,9 @@ public final class RunBatch: Sendable {
         logger: Logger
     ) throws(FathomError) {
         targets = try RunTarget.plan(inputs: inputs, configuration: configuration)
+        if let path = configuration.jsonReport, path != "-" {
+            try OutputNames(path: path).check(overwrites: true, input: nil)
+        }
         self.configuration = configuration
         self.cancellation = cancellation
         self.logger = logger

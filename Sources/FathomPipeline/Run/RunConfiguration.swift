@@ -123,8 +123,8 @@ public struct RunConfiguration: Sendable, SettableConfiguration {
             { try? RangeMode.parse($0) }),
         .choice("smoothing", \.smoothing), .choice("upsampling", \.upsampling),
         .flag("legend", \.legend), .flag("hud", \.hud),
-        .custom("start", \.start, timeForms, { MediaTime.parse($0) }),
-        .custom("duration", \.duration, timeForms, { MediaTime.parse($0) }),
+        .custom("start", \.start, timeForms, readTime),
+        .custom("duration", \.duration, timeForms, readTime),
         .whole("every", \.every, 1...1_000_000),
         .custom("fps", \.fps, "a rate such as 30, 29.97 or 30000/1001", readRate),
         .whole("stream", \.stream, 0...1000),
@@ -141,6 +141,10 @@ public struct RunConfiguration: Sendable, SettableConfiguration {
     ]
 
     private static let timeForms = "a time such as 12.5, 1:30 or 1:02:03.250"
+
+    private static func readTime(_ text: String) -> Timestamp?? {
+        MediaTime.parse(text).map { .some($0) }
+    }
 
     private static func readTriple(_ text: String) -> [Float]?? {
         let numbers = text.split(separator: ",", omittingEmptySubsequences: false).map {

@@ -94,6 +94,9 @@ public final class RunJob: Sendable {
             target, recording: recording, configuration: configuration, network: network,
             card: model.card, threads: threads, tally: tally)
         for warning in outputs.video?.warnings ?? [] { warn(warning) }
+        if (configuration.camera ?? configuration.fov.map { "\($0)" }) != nil {
+            warn("--camera and --fov change nothing yet: depth keeps the model's own unit")
+        }
 
         let pipeline = Pipeline(cancellation: Cancellation(parent: cancellation))
         let frames = ReadingStages.add(
@@ -134,10 +137,23 @@ public final class RunJob: Sendable {
                     .interrupted, operation: "run", subject: target.input.name,
                     cause: "it was interrupted before the first frame was written")
             }
+            guard tally.now.framesOut > 0 || cancellation.isCancelled else {
+                throw nothingChosen(recording)
+            }
             try outputs.finish()
         } catch {
             throw outputs.abandon(after: error)
         }
+    }
+
+    private func nothingChosen(_ recording: Recording) -> FathomError {
+        let length = recording.demuxer.info.duration.map {
+            "It is \(MediaTime.short(seconds: $0)) long"
+        }
+        return FathomError(
+            operation: "find frames in", subject: target.input.name,
+            cause: "no frame lies in the time that --start and --duration ask for",
+            remedy: length ?? "Begin earlier")
     }
 
     /// The first pass of `--range clip`: every frame's depth into a histogram of constant size.

@@ -22,6 +22,7 @@ final class VideoOutput: Sendable {
         options.copiesData = configuration.data
         options.start = recording.selector.first
         options.end = recording.selector.end
+        try Self.settings(configuration, threads: threads, path: path).validate()
         muxer = try Muxer(
             path: path, source: recording.demuxer, video: recording.stream, options: options)
     }
@@ -89,19 +90,26 @@ final class VideoOutput: Sendable {
         if let encoder { packets.send(try encoder.finish()) }
     }
 
+    private static func settings(
+        _ configuration: RunConfiguration, threads: Int, path: String
+    ) throws(FathomError) -> EncoderSettings {
+        EncoderSettings(
+            codec: configuration.codec
+                ?? .default(forExtension: try Container(forPath: path).name),
+            quality: configuration.crf, preset: configuration.preset,
+            bitrate: configuration.bitrate, threads: threads)
+    }
+
     private func makeEncoder(for picture: VideoFrame) throws(FathomError) -> Encoder {
-        let container = muxer.container
-        let settings = EncoderSettings(
-            codec: configuration.codec ?? .default(forExtension: container.name),
-            quality: configuration.crf,
-            preset: configuration.preset, bitrate: configuration.bitrate, threads: threads)
+        let settings = try Self.settings(configuration, threads: threads, path: path)
         var rate = configuration.fps ?? recording.stream.video?.frameRate
         if let every = configuration.every, let source = rate {
             rate = Rational(source.numerator, source.denominator * every)
         }
         return try Encoder(
             settings, format: picture.format, timeBase: picture.timestamp.timeBase,
-            frameRate: rate, sampleAspectRatio: picture.sampleAspectRatio, container: container)
+            frameRate: rate, sampleAspectRatio: picture.sampleAspectRatio,
+            container: muxer.container)
     }
 
     /// Gives the file its name; returns what it is.
