@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 SWIFT ?= swift
 BUILD := $(SWIFT) build -c release
 FATHOM := .build/release/fathom
+PROGRAM ?= $(FATHOM)
 
 .PHONY: help setup build run test lint format bench sanitize install media clean
 
@@ -40,7 +41,7 @@ media: build ## make Samples/media anew
 	.build/release/make-sample-media Samples/media
 
 install: build ## install program, presets, completions and manual below PREFIX
-	@PREFIX="$(PREFIX)" bash Scripts/install.sh
+	@PREFIX="$(PREFIX)" PROGRAM="$(PROGRAM)" bash Scripts/install.sh
 
 clean: ## remove what was built
 	rm -rf .build

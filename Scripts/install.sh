@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PREFIX:=/usr/local}"
-program=.build/release/fathom
+program=${PROGRAM:-.build/release/fathom}
 
 install -d "$PREFIX/bin" "$PREFIX/share/fathom/configs" "$PREFIX/share/man/man1" \
     "$PREFIX/share/bash-completion/completions" "$PREFIX/share/zsh/site-functions" "$PREFIX/share/fish/vendor_completions.d"

@@ -93,9 +93,9 @@ final class VideoOutput: Sendable {
     private static func settings(
         _ configuration: RunConfiguration, threads: Int, path: String
     ) throws(FathomError) -> EncoderSettings {
-        EncoderSettings(
-            codec: configuration.codec
-                ?? .default(forExtension: try Container(forPath: path).name),
+        let container = try Container(forPath: path)
+        return EncoderSettings(
+            codec: configuration.codec ?? .default(forExtension: container.name),
             quality: configuration.crf, preset: configuration.preset,
             bitrate: configuration.bitrate, threads: threads)
     }
