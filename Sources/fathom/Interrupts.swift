@@ -7,6 +7,9 @@ enum Interrupts {
     /// Turns signals into cancellation, and a closed pipe into an ordinary write error. Called before any thread starts.
     static func watch(_ cancellation: Cancellation) {
         signal(SIGPIPE, SIG_IGN)
+        // A shell starts background jobs with the interrupt ignored; asked for by name, it still means the end.
+        signal(SIGINT, SIG_DFL)
+        signal(SIGTERM, SIG_DFL)
         // A limit on the size of files is an ordinary write error, too.
         signal(SIGXFSZ, SIG_IGN)
         var signals = sigset_t()
