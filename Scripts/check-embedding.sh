@@ -15,8 +15,9 @@ work=$(cd "$work" && pwd)
 copy=$work/fathom
 version=0.0.$(date +%s)
 mkdir -p "$copy"
+find "$copy" -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +
 (cd "$root" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
-    [ -e "$file" ] && printf '%s\0' "$file"
+    if [ -e "$file" ]; then printf '%s\0' "$file"; fi
 done | tar --null -T - -cf -) | tar -C "$copy" -xf -
 cd "$copy"
 [ -d .git ] || git init -q

@@ -32,6 +32,10 @@ final class Outputs: Sendable {
         self.recording = recording
         self.configuration = configuration
         self.tally = tally
+        if let path = target.dump, path != "-" {
+            try OutputNames(path: path).check(
+                overwrites: configuration.overwrite, input: recording.demuxer.input)
+        }
         let isStill = target.video.map(PictureFile.isPicture) ?? false
         still =
             isStill
