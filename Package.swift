@@ -98,8 +98,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Fathom", "CFFmpeg", logging], path: "Tests/TestSupport",
-            swiftSettings: swiftSettings),
+            name: "TestSupport", dependencies: ["Fathom", "CFFmpeg", logging],
+            path: "Tests/TestSupport", swiftSettings: swiftSettings),
         tests("FathomCoreTests", ["FathomCore"]),
         tests("FathomGraphTests", ["FathomGraph"]),
         tests("FathomEngineTests", ["FathomEngine", "CDefaultModel"]),

@@ -3,15 +3,23 @@ import FathomCore
 
 /// A picture as FFmpeg's own decoder gives it, without any conversion.
 public struct DecodedPicture {
+    /// Columns of luma.
     public var width: Int
+    /// Rows of luma.
     public var height: Int
     /// FFmpeg's name of the pixel format.
     public var pixelFormat: String
+    /// How colour is coded, as the stream says.
     public var matrix: AVColorSpace
+    /// Limited or full range, as the stream says.
     public var range: AVColorRange
+    /// The transfer curve, as the stream says.
     public var transfer: AVColorTransferCharacteristic
+    /// The shape of a pixel.
     public var sampleAspectRatio: Rational
+    /// Whether it is flagged as two fields.
     public var isInterlaced: Bool
+    /// When it is shown.
     public var timestamp: Timestamp
     /// Samples of each plane, row by row, without padding; chroma planes are of their own size.
     public var planes: [[Int]]
