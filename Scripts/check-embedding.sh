@@ -12,8 +12,8 @@ work=$(cd "$work" && pwd)
 [ $# -gt 0 ] || trap 'rm -rf "$work"' EXIT
 
 # A copy with everything that is or could be committed, in a repository of its own. Versions only ever rise.
+# The same files keep the version that they had, so that nothing is built twice.
 copy=$work/fathom
-version=0.0.$(date +%s)
 mkdir -p "$copy"
 find "$copy" -mindepth 1 -maxdepth 1 ! -name .git -exec rm -rf {} +
 (cd "$root" && git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
@@ -22,8 +22,12 @@ done | tar --null -T - -cf -) | tar -C "$copy" -xf -
 cd "$copy"
 [ -d .git ] || git init -q
 git add -A -f
-git -c user.name=check -c user.email=check@localhost commit -q --allow-empty -m "copy $version"
-git tag "$version"
+version=$(git describe --tags --abbrev=0 2>/dev/null || true)
+if [ -z "$version" ] || ! git diff --cached --quiet; then
+    version=0.0.$(date +%s)
+    git -c user.name=check -c user.email=check@localhost commit -q -m "copy $version"
+    git tag "$version"
+fi
 
 mkdir -p "$work/program/Sources/embedding"
 cat >"$work/program/Package.swift" <<SWIFT
