@@ -82,8 +82,8 @@ public struct NetworkSpeed: Sendable {
     public var advice: String {
         switch milliseconds {
         case ..<12:
-            "the defaults are real time for 30 frames a second, encoding included, up to 720p"
-        case ..<30: "for real time at 30 frames a second use --size 256 or --preset veryfast"
+            "the network keeps up with 30 frames a second; where encoding limits, use --preset veryfast"
+        case ..<30: "for 30 frames a second use --size 256 and --preset veryfast"
         default: "this machine is slow for video: use --size 192 --preset veryfast, or --every 2"
         }
     }
