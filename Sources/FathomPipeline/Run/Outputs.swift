@@ -5,6 +5,8 @@ import FathomMedia
 /// Everything that a run writes: video, depth files, dump.
 final class Outputs: Sendable {
     let video: VideoOutput?
+    /// The queues that feed the outputs: picture, files, dump, those of them that are wanted.
+    let branches: [BoundedQueue<DepthFrame>]
     private let still: StillOutput?
     private let files: DepthFolderWriterOwner?
     private let target: RunTarget
@@ -62,24 +64,20 @@ final class Outputs: Sendable {
         } else {
             files = nil
         }
+        let wanted = [target.video != nil, files != nil, target.dump != nil]
+        branches = wanted.filter { $0 }.map { _ in BoundedQueue(capacity: 2) }
     }
 
-    /// Adds the stages of every output; gives the queues that feed them.
-    func addStages(
-        to pipeline: Pipeline, note: @escaping @Sendable (String) -> Void
-    ) -> [BoundedQueue<DepthFrame>] {
-        var branches: [BoundedQueue<DepthFrame>] = []
-        func branch() -> BoundedQueue<DepthFrame> {
-            let queue = BoundedQueue<DepthFrame>(capacity: 2)
-            branches.append(queue)
-            return queue
+    /// Adds the stages of every output, each fed by its branch.
+    func addStages(to pipeline: Pipeline, note: @escaping @Sendable (String) -> Void) {
+        var queues = branches.makeIterator()
+        if let video, let frames = queues.next() {
+            video.addStages(to: pipeline, from: frames, tally: tally, note: note)
         }
-        if let video {
-            video.addStages(to: pipeline, from: branch(), tally: tally, note: note)
+        if let still, let frames = queues.next() {
+            still.addStages(to: pipeline, from: frames, tally: tally)
         }
-        still?.addStages(to: pipeline, from: branch(), tally: tally)
-        if let files {
-            let frames = branch()
+        if let files, let frames = queues.next() {
             let counts = target.video == nil
             pipeline.addStage("files", from: frames) { [self] (meter) throws(FathomError) in
                 try FilesStage.run(
@@ -88,8 +86,7 @@ final class Outputs: Sendable {
                     folder: files.folder, isOnlyOutput: counts, meter: meter, tally: tally)
             }
         }
-        if let path = target.dump {
-            let frames = branch()
+        if let path = target.dump, let frames = queues.next() {
             let counts = target.video == nil && files == nil
             pipeline.addStage("dump", from: frames) { [self] (meter) throws(FathomError) in
                 try DumpStage.run(
@@ -97,7 +94,6 @@ final class Outputs: Sendable {
                     isOnlyOutput: counts, meter: meter, tally: tally)
             }
         }
-        return branches
     }
 
     /// Gives the video its name.

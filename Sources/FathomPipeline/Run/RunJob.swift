@@ -103,7 +103,7 @@ public final class RunJob: Sendable {
             to: pipeline, recording, configuration: configuration, threads: threads, tally: tally,
             note: { [self] in note($0) },
             copy: { (packet) throws(FathomError) in try outputs.video?.copy(packet) })
-        let branches = outputs.addStages(to: pipeline, note: { [self] in note($0) })
+        let branches = outputs.branches
         pipeline.addStage("depth", from: frames, finishing: branches) {
             [self] (meter) throws(FathomError) in
             var sequence = DepthSequence(
@@ -128,6 +128,7 @@ public final class RunJob: Sendable {
                 guard isWanted else { return }
             }
         }
+        outputs.addStages(to: pipeline, note: { [self] in note($0) })
         underWay.withLock { $0 = (pipeline, recording.expectedSeconds, nil) }
         defer { account(pipeline, recording, &report) }
         do throws(FathomError) {

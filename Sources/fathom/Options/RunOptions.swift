@@ -64,7 +64,7 @@ struct ModelOptions: ParsableArguments {
             "Long side of the network's input in pixels (the model's own by default).",
             valueName: "pixels"))
     var size: String?
-    @Option(help: ArgumentHelp("fp32 (default), bf16 or int8.", valueName: "precision"))
+    @Option(help: ArgumentHelp("fp32, the only one so far.", valueName: "precision"))
     var precision: String?
     @Option(
         help: ArgumentHelp(
