@@ -16,7 +16,8 @@ public final class Pipeline: Sendable {
         let meter: StageMeter
         let queueMean: @Sendable () -> Double
         let queueFill: @Sendable () -> (fill: Int, capacity: Int)
-        let body: @Sendable () -> Void
+        /// The work; `nil` once it runs.
+        var body: (@Sendable () -> Void)?
     }
 
     /// An empty pipeline.
@@ -61,9 +62,12 @@ public final class Pipeline: Sendable {
 
     /// Runs every stage to its end and throws the first error.
     public func run() throws(FathomError) {
-        let threads = stages.withLock { $0 }.map { stage in
-            JoinedThread(name: stage.meter.name, stage.body)
+        // The work is taken out, so that all it holds (this pipeline, too) is let go of at its end.
+        let work = stages.withLock { stages in
+            defer { for index in stages.indices { stages[index].body = nil } }
+            return stages.compactMap { stage in stage.body.map { (stage.meter.name, $0) } }
         }
+        let threads = work.map { name, body in JoinedThread(name: name, body) }
         for thread in threads { thread.join() }
         if let error = firstError.withLock({ $0 }) { throw error }
     }

@@ -20,6 +20,7 @@ struct FathomCommand: ParsableCommand {
         ])
 
     static func main() {
+        Allocator.bound()
         do {
             var command = try parseAsRoot()
             try command.run()
