@@ -93,9 +93,9 @@ public final class RunJob: Sendable {
         let outputs = try Outputs(
             target, recording: recording, configuration: configuration, network: network,
             card: model.card, threads: threads, tally: tally)
-        for warning in outputs.video?.warnings ?? [] { warn(warning) }
+        for warning in outputs.video?.warnings ?? [] { tally.warn(warning) }
         if (configuration.camera ?? configuration.fov.map { "\($0)" }) != nil {
-            warn("--camera and --fov change nothing yet: depth keeps the model's own unit")
+            tally.warn("--camera and --fov change nothing yet: depth keeps the model's own unit")
         }
 
         let pipeline = Pipeline(cancellation: Cancellation(parent: cancellation))
@@ -199,10 +199,6 @@ public final class RunJob: Sendable {
 
     private func note(_ text: String) {
         if notes.withLock({ $0.insert(text).inserted }) { logger.notice("\(text)") }
-    }
-
-    private func warn(_ text: String) {
-        tally.warn(text)
     }
 
     private func account(

@@ -40,9 +40,7 @@ struct BenchPipelineCommand: ParsableCommand {
         for (key, value) in model.settings { try bench.configuration.set(key, value) }
         let results = try bench.measure()
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            print(String(decoding: try encoder.encode(results), as: UTF8.self))
+            try Terminal.json(results)
             return
         }
         print("                     frames   seconds  core-seconds     fps")
@@ -83,9 +81,7 @@ struct BenchStabilityCommand: ParsableCommand {
         for (key, value) in model.settings { try bench.configuration.set(key, value) }
         let results = try bench.measure()
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            print(String(decoding: try encoder.encode(results), as: UTF8.self))
+            try Terminal.json(results)
             return
         }
         print("smoothing  warped difference  edge sharpness  (percent of the depth's range)")

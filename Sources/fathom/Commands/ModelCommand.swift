@@ -44,9 +44,7 @@ struct ModelInfoCommand: ParsableCommand {
     func run() throws {
         let description = try NetworkDescription(try Network(model), size: size)
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(description), as: UTF8.self))
+            try Terminal.json(description)
         } else {
             description.lines.forEach { print($0) }
         }

@@ -64,9 +64,7 @@ struct ProbeCommand: ParsableCommand {
     private func describe() throws {
         let info = try Demuxer(try MediaInput.resolve(input)).info
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(info), as: UTF8.self))
+            try Terminal.json(info)
             return
         }
         var head = "\(info.path): \(info.container)"
