@@ -8,4 +8,6 @@
 #include "samples16.h"
 #include "spin.h"
 #include "network.h"
+#include "matrix.h"
+#include "tensor.h"
 #include "color.h"
