@@ -61,7 +61,11 @@ public struct Plan: Sendable {
         for (index, step) in steps.enumerated() where step.worksInPlace {
             guard let result = step.writes.first, case .buffer(let operand)? = step.reads.first,
                 operand != result, buffers[operand].last == index,
-                buffers[operand].count == buffers[result].count
+                buffers[operand].count == buffers[result].count,
+                step.reads.allSatisfy({ place in
+                    // A part of the operand would be written before it is read.
+                    if case .part(operand, _) = place { false } else { true }
+                })
             else { continue }
             owner[result] = owner[operand]
         }

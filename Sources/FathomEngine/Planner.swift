@@ -87,9 +87,26 @@ struct Planner {
             case .view: try lowerView(operands)
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
-            case .reference: false
+            case .reference: try lowerByName(operands)
             }
         if !isLowered { try lowerReference(operands, entry) }
+    }
+
+    /// Plans operators that have a kernel, but no kind of their own.
+    private mutating func lowerByName(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
+        switch operands.node.operation {
+        case Operator.fusedAttention: try lowerAttention(operands)
+        case "LayerNormalization", "RMSNormalization", "InstanceNormalization",
+            "GroupNormalization":
+            try lowerNormalization(operands)
+        case "Softmax", "LogSoftmax": try lowerSoftmax(operands)
+        case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
+            try lowerPool(operands)
+        case "PRelu": try lowerBinary(operands)
+        case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
+        case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
+        default: try lowerUnary(operands)
+        }
     }
 
     /// Whether all that a node reads and writes is floating point, constants apart.
@@ -160,12 +177,7 @@ struct Planner {
     /// An edge in a layout; a step that reorders it is added where it lies in the other one only.
     mutating func operand(_ name: String, _ layout: Layout) throws(FathomError) -> Place {
         if let place = places[name]?[layout] { return place }
-        if let constant = facts[name]?.constant {
-            guard layout == .planar, let tensor = constant.tensor else {
-                throw error("the constant '\(name)' is used where data is wanted")
-            }
-            return .constant(tensor)
-        }
+        if let constant = facts[name]?.constant { return .constant(tensor(constant, layout)) }
         let shape = try shape(name)
         let other: Layout = layout == .planar ? .blocked : .planar
         guard let source = places[name]?[other] else {
@@ -176,6 +188,30 @@ struct Planner {
         places[name]?[layout] = .buffer(target)
         return .buffer(target)
     }
+
+    /// A constant in a layout.
+    private func tensor(_ constant: Value, _ layout: Layout) -> Tensor {
+        let shape = constant.shape
+        let planar = constant.tensor ?? Tensor(shape: shape, values: constant.floatValues)
+        guard layout == .blocked else { return planar }
+        let plane = shape.count / max(1, shape[0] * shape[1])
+        let blocks = Kernels.blocks(shape[1])
+        let blocked = Tensor(shape: [Self.count(shape, .blocked)])
+        planar.withUnsafeBuffer { source in
+            blocked.withUnsafeMutableBuffer { target in
+                for index in source.indices {
+                    let (channel, pixel) = (index / plane % shape[1], index % plane)
+                    let block = index / (plane * shape[1]) * blocks + channel / Kernels.block
+                    target[(block * plane + pixel) * Kernels.block + channel % Kernels.block] =
+                        source[index]
+                }
+            }
+        }
+        return blocked
+    }
+
+    /// Where an edge lies in a layout, if it does.
+    func place(_ name: String, _ layout: Layout) -> Place? { places[name]?[layout] }
 
     /// Adds a step and lengthens the lives of what it uses.
     mutating func append(_ step: PlannedStep) {

@@ -167,6 +167,7 @@ public struct Operator: Sendable {
             convolutions, transposedConvolutions, activations, arithmetic, resizes, pools,
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
+            fusedProducts, fusedAttentions,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.
