@@ -9,8 +9,8 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions,
-        fuseAttention, fuseProducts, removeDeadNodes,
+        foldConstants, simplifyViews, removeIdentities, recognizeNorms, recognizeActivations,
+        foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts, removeDeadNodes,
     ]
 
     /// Applies all passes but those named in `disabled`.

@@ -22,10 +22,16 @@ struct GraphEditor {
         }
     }
 
-    /// The graph as rewritten; nodes that nothing reads any more are left to `remove-dead-nodes`.
+    /// The graph as rewritten, without the nodes that nothing reads any more.
     var result: Graph {
         var result = graph
-        result.nodes = nodes.compactMap { $0 }
+        var needed = outputs
+        var kept: [Node] = []
+        for case let node? in nodes.reversed() where node.outputs.contains(where: needed.contains) {
+            needed.formUnion(node.inputs)
+            kept.append(node)
+        }
+        result.nodes = kept.reversed()
         return result
     }
 
