@@ -18,8 +18,8 @@ public struct ModelWorker {
         ready = Self.line(
             Ready(
                 ready: true, engine: "fathom \(FathomVersion.current)",
-                load_s: Self.rounded(loaded.seconds, 10_000),
-                peak_rss_mb: Self.rounded(SystemClock.peakMemoryMB, 10)))
+                loadSeconds: Self.rounded(loaded.seconds, 10_000),
+                peakMemory: Self.rounded(SystemClock.peakMemoryMB, 10)))
     }
 
     /// The line to give in place of `ready` when a network cannot be loaded.
@@ -57,7 +57,7 @@ public struct ModelWorker {
             let elapsed = SystemClock.monotonicNanoseconds - start
             times.append(Self.rounded(Double(elapsed) / 1e6, 10_000))
         }
-        return Times(ms: times, peak_rss_mb: Self.rounded(SystemClock.peakMemoryMB, 10))
+        return Times(milliseconds: times, peakMemory: Self.rounded(SystemClock.peakMemoryMB, 10))
     }
 
     private func output(_ path: String) throws(FathomError) -> Written {
@@ -83,21 +83,34 @@ public struct ModelWorker {
         return String(decoding: data, as: UTF8.self)
     }
 
-    // The keys are the protocol's.
     private struct Ready: Encodable {
         let ready: Bool
         let engine: String
-        let load_s: Double
-        let peak_rss_mb: Double
+        let loadSeconds: Double
+        let peakMemory: Double
+
+        enum CodingKeys: String, CodingKey {
+            case ready, engine
+            case loadSeconds = "load_s"
+            case peakMemory = "peak_rss_mb"
+        }
     }
+
     private struct NotReady: Encodable {
         let ready: Bool
         let error: String
     }
+
     private struct Times: Encodable {
-        let ms: [Double]
-        let peak_rss_mb: Double
+        let milliseconds: [Double]
+        let peakMemory: Double
+
+        enum CodingKeys: String, CodingKey {
+            case milliseconds = "ms"
+            case peakMemory = "peak_rss_mb"
+        }
     }
+
     private struct Written: Encodable {
         let output: String
         let shape: [Int]
