@@ -135,7 +135,7 @@ let package = Package(
         tests("FathomMediaTests"),
         tests("FathomDepthTests"),
         tests("FathomPictureTests"),
-        tests("FathomPipelineTests"),
+        tests("FathomPipelineTests", ["CDefaultModel"]),
         tests("FathomScenesTests"),
         tests("CommandTests"),
     ],
