@@ -77,7 +77,9 @@ struct Planner {
         }
         let operands = Operands(
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
-        guard isNumeric(node) else { return try lowerReference(operands, entry) }
+        guard entry.lowering == .quantized || isNumeric(node) else {
+            return try lowerReference(operands, entry)
+        }
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
@@ -88,6 +90,7 @@ struct Planner {
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
             case .reference: try lowerByName(operands)
+            case .quantized: false
             }
         if !isLowered { try lowerReference(operands, entry) }
     }

@@ -14,13 +14,13 @@ public final class Session: @unchecked Sendable {
     public let inputTypes: [String: ElementType]
     /// Names and shapes of the outputs.
     public let outputShapes: [String: Shape]
-    private let plan: Plan
-    private let pool: WorkerPool
+    let plan: Plan
+    let pool: WorkerPool
     private let memory: Memory
-    private let steps: [BoundStep]
+    let steps: [BoundStep]
 
     /// A step with what its chunks call, made once so that a run allocates nothing.
-    private struct BoundStep {
+    struct BoundStep {
         let step: any Step
         let body: @Sendable (Int) -> Void
     }
@@ -145,22 +145,6 @@ public final class Session: @unchecked Sendable {
     /// As `run` for a network all of whose inputs are floating point; leaves out outputs that are not.
     public func run(_ inputs: [String: Tensor]) throws(FathomError) -> [String: Tensor] {
         try run(inputs.mapValues(Value.floats)).compactMapValues(\.tensor)
-    }
-
-    /// Computes the outputs once and says how long each step took, in order.
-    public func profile() throws(FathomError) -> [(
-        node: String, operation: String, seconds: Double
-    )] {
-        var result: [(node: String, operation: String, seconds: Double)] = []
-        let clock = ContinuousClock()
-        for (planned, step) in zip(plan.steps, steps) {
-            let start = clock.now
-            try run(step)
-            let time = (clock.now - start).components
-            let seconds = Double(time.seconds) + Double(time.attoseconds) * 1e-18
-            result.append((planned.node, planned.operation, seconds))
-        }
-        return result
     }
 
     private func run(_ bound: BoundStep) throws(FathomError) {

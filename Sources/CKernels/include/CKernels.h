@@ -10,4 +10,5 @@
 #include "network.h"
 #include "matrix.h"
 #include "tensor.h"
+#include "peak.h"
 #include "color.h"
