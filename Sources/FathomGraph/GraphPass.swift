@@ -12,6 +12,9 @@ public struct GraphPass: Sendable {
         foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions, removeDeadNodes,
     ]
 
+    /// The passes that a graph for fixed shapes goes through before it is exported.
+    static let binding: [GraphPass] = [foldConstants, removeIdentities, removeDeadNodes]
+
     /// Applies all passes but those named in `disabled`.
     public static func apply(
         to graph: Graph, inputShapes: [String: Shape], disabled: Set<String> = []
