@@ -69,7 +69,7 @@ struct Planner {
             case .view: try lowerView(operands)
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
-            case .reference: false
+            case .reference, .quantized: false
             }
         if !isLowered { try lowerReference(operands, entry) }
     }

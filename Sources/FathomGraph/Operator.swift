@@ -98,6 +98,8 @@ public enum Lowering: Hashable, Sendable, CaseIterable {
     case matrix
     /// Blocks of one tensor behind those of another.
     case concatenation
+    /// Whole numbers of 8 bits that stand for real ones.
+    case quantized
     /// The reference evaluation, called at run time: right, slow, and it allocates.
     case reference
 }
@@ -160,6 +162,7 @@ public struct Operator: Sendable {
             convolutions, transposedConvolutions, activations, arithmetic, resizes, pools,
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
+            quantizations, integerProducts,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.

@@ -42,7 +42,9 @@ public struct NetworkDescription: Sendable, Codable {
         sha256 = try network.sha256()
         inputs = graph.inputs.map(Self.port)
         outputs = graph.outputs.map(Self.port)
-        metadata = graph.metadata
+        metadata =
+            network.cardSource.isFile
+            ? graph.metadata : graph.metadata.filter { !$0.key.hasPrefix("fathom.") }
         let card = try ModelCard(
             metadata: graph.metadata, subject: "model \(network.name)", defaultName: network.name)
         self.card = [
@@ -50,9 +52,7 @@ public struct NetworkDescription: Sendable, Codable {
             "std": card.std.map { "\($0)" }.joined(separator: ","),
             "sizeMultiple": "\(card.sizeMultiple)", "size": "\(card.size)",
             "output": card.outputKind.rawValue, "license": card.license,
-            "source": metadata.keys.contains { $0.hasPrefix("fathom.") }
-                ? "the file's own metadata"
-                : "assumed: override with --mean, --std, --output-kind, --size",
+            "source": network.cardSource.words,
         ]
         var counts: [String: Int] = [:]
         for node in graph.nodes { counts[node.operation, default: 0] += 1 }
