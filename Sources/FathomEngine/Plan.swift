@@ -33,12 +33,17 @@ public struct Plan: Sendable {
     /// The most memory that a plan may want, in numbers of four bytes: 4 GiB.
     static let largestArena = 1 << 30
 
-    /// Plans a graph, which should have been through the passes.
+    /// What the engine may do in a quicker but less exact way, by the names under which it can be disabled.
+    public static let choices: Set<String> = [WinogradStep.name]
+
+    /// Plans a graph, which should have been through the passes, without the `choices` in `disabled`.
     public init(
-        _ graph: Graph, inputShapes: [String: Shape], instructionSet: InstructionSet = .current
+        _ graph: Graph, inputShapes: [String: Shape], instructionSet: InstructionSet = .current,
+        disabled: Set<String> = []
     ) throws(FathomError) {
         let facts = try graph.facts(inputShapes: inputShapes)
-        var planner = Planner(graph, facts: facts, instructionSet: instructionSet)
+        var planner = Planner(
+            graph, facts: facts, instructionSet: instructionSet, disabled: disabled)
         let places = try planner.plan()
         let buffers = planner.buffers
         arena = ArenaLayout(buffers, shared: Self.shared(planner.steps, buffers))

@@ -7,6 +7,8 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// Names of the engine's choices that are not to be made.
+    let disabled: Set<String>
     private(set) var steps: [PlannedStep] = []
     private(set) var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: PlannedEdge] = [:]
@@ -17,7 +19,11 @@ struct Planner {
     /// that output.
     private(set) var expansions: [String: Node] = [:]
 
-    init(_ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet) {
+    init(
+        _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
+        disabled: Set<String>
+    ) {
+        self.disabled = disabled
         self.graph = graph
         self.facts = facts
         self.instructionSet = instructionSet

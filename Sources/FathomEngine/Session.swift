@@ -38,9 +38,11 @@ public final class Session: @unchecked Sendable {
                 remedy: "Use fp32")
         }
         let rewritten = try GraphPass.apply(
-            to: graph, inputShapes: inputShapes, disabled: options.disabledPasses)
+            to: graph, inputShapes: inputShapes,
+            disabled: options.disabledPasses.subtracting(Plan.choices))
         let plan = try Plan(
-            rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet)
+            rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet,
+            disabled: options.disabledPasses)
         self.init(plan, pool: options.pool)
     }
 

@@ -13,6 +13,9 @@ public struct GraphPass: Sendable {
         foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts, removeDeadNodes,
     ]
 
+    /// The passes that a graph for fixed shapes goes through before it is exported.
+    static let binding: [GraphPass] = [foldConstants, removeIdentities, removeDeadNodes]
+
     /// Applies all passes but those named in `disabled`.
     public static func apply(
         to graph: Graph, inputShapes: [String: Shape], disabled: Set<String> = []

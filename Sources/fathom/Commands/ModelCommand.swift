@@ -7,7 +7,10 @@ import Logging
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Look into networks, and run them on arrays.",
-        subcommands: [ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self])
+        subcommands: [
+            ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
+            ModelExportCommand.self,
+        ])
 }
 
 /// The networks that have a name.
