@@ -26,6 +26,8 @@ typedef struct fathom_conv {
     ptrdiff_t input_row;       // numbers from row to row of the input
     ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
     ptrdiff_t output_block;    // numbers from one block of output channels to the next
+    ptrdiff_t output_row;      // `dense`: numbers from row to row of the output
+    ptrdiff_t output_pixel;    // `dense`: numbers from pixel to pixel of a row of the output
     float minimum, maximum;
 } fathom_conv;
 
@@ -84,6 +86,9 @@ typedef struct fathom_network_kernels {
     /// packed [group of blocks][kernel row][kernel column][input channel][8 × the group's blocks]; the last group
     /// may have fewer blocks.
     void (*dense)(const fathom_conv *conv, const fathom_region *region);
+
+    /// Packs weights [output][input][tap] for `dense`.
+    void (*dense_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t taps, float *packed);
 
     /// As `dense` for 3×3 taps, stride and dilation 1, and a blocked input. `scratch` holds (tile + 2)² points of
     /// the tiles' input channels and as many of a group of output channels. Weights are those of `winograd_weights`.

@@ -140,3 +140,32 @@ struct WinogradGeometry: Sendable {
         return points * (whole + 8) + transforms
     }
 }
+
+extension Planner {
+    /// Plans a convolution by Winograd's algorithm where that is the quickest way.
+    mutating func lowerWinograd(
+        _ node: Node, _ source: ConstantConvolution, _ geometry: ConvolutionGeometry
+    ) throws(FathomError) -> Bool {
+        guard !disabled.contains(WinogradStep.name),
+            let winograd = WinogradGeometry(source, groupBlocks: Int(kernels.table.group_blocks))
+        else { return false }
+        let part = ConvolutionStep.Part(
+            geometry: geometry, packed: PackedWeights(source, tile: winograd.tile, kernels))
+        let kernels = kernels
+        let input = try operand(node.inputs[0], .blocked)
+        let residual = try node.inputs.count > 3 ? operand(node.inputs[3], .blocked) : nil
+        let output = try result(node.outputs[0], .blocked)
+        let scratch = newBuffer(winograd.slots * winograd.slotCount)
+        append(
+            PlannedStep(
+                node: node.name, operation: "Winograd \(winograd.tile), \(node.operation)",
+                reads: [input] + (residual.map { [$0] } ?? []), writes: [output, scratch],
+                worksInPlace: false
+            ) { memory in
+                WinogradStep(
+                    part.conv(memory, input: input, output: output, residual: residual), winograd,
+                    kernels: kernels, scratch: memory.writable(scratch))
+            })
+        return true
+    }
+}
