@@ -65,6 +65,24 @@ typedef enum fathom_unary {
     FATHOM_EXPONENTIAL,
     FATHOM_MAGNITUDE,
     FATHOM_NEGATION,
+    FATHOM_ERF,                // 2/√π ∫₀ˣ exp(−t²) dt, to within 4·10⁻⁷
+    FATHOM_GELU,               // x/2 · (1 + erf(x/√2))
+    FATHOM_GELU_TANH,          // x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³)))
+    FATHOM_SWISH,              // x / (1 + exp(−a·x))
+    FATHOM_MISH,               // x · tanh(log(1 + exp(x)))
+    FATHOM_LOGARITHM,
+    FATHOM_RECIPROCAL,
+    FATHOM_FLOOR,
+    FATHOM_CEILING,
+    FATHOM_ROUND,              // ties to even
+    FATHOM_SIGN,
+    FATHOM_SOFTSIGN,           // x / (1 + |x|)
+    FATHOM_SELU,               // b · (x > 0 ? x : a·(exp(x) − 1))
+    FATHOM_CELU,               // x > 0 ? x : a·(exp(x/a) − 1)
+    FATHOM_THRESHOLDED_RELU,   // x > a ? x : 0
+    FATHOM_SHRINK,             // x < −a ? x + b : x > a ? x − b : 0
+    FATHOM_SINE,
+    FATHOM_COSINE,
 } fathom_unary;
 
 /// Functions of two numbers.
@@ -75,6 +93,8 @@ typedef enum fathom_binary {
     FATHOM_DIVIDE,
     FATHOM_MINIMUM,
     FATHOM_MAXIMUM,
+    FATHOM_POWER,
+    FATHOM_PRELU,  // x < 0 ? y·x : x
 } fathom_binary;
 
 /// The kernels at one instruction set.
