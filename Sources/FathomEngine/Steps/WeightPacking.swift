@@ -1,3 +1,4 @@
+import CKernels
 import FathomCore
 import FathomGraph
 
@@ -37,18 +38,20 @@ struct PackedWeights: Sendable {
         self.bias = Self.blocked(bias, channels: outputs)
     }
 
-    /// Those of a 3×3 convolution by Winograd's algorithm, with tiles of so many pixels a side.
+    /// Those of a convolution by Winograd's algorithm, with tiles of so many pixels a side.
     init(_ source: ConstantConvolution, tile: Int, _ kernels: Kernels) {
-        let convolution = source.convolution
-        weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, convolution)])
+        let sizes = ConvolutionSizes(source.convolution)
+        var size = fathom_winograd_size(
+            outputs: Int32(sizes.outputChannels), inputs: Int32(sizes.inputChannels),
+            kernel_height: Int32(sizes.rows.kernel), kernel_width: Int32(sizes.columns.kernel),
+            tile: Int32(tile))
+        weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, sizes)])
         weights.withUnsafeMutableBuffer { target in
-            source.weights.withUnsafeBuffer { taps in
-                kernels.table.winograd_weights(
-                    taps.baseAddress, Int32(convolution.outputChannels),
-                    Int32(convolution.inputChannels), Int32(tile), target.baseAddress)
+            source.weights.withUnsafeBuffer {
+                kernels.table.winograd_weights($0.baseAddress, &size, target.baseAddress)
             }
         }
-        bias = Self.blocked(source.bias?.values ?? [], channels: convolution.outputChannels)
+        bias = Self.blocked(source.bias?.values ?? [], channels: sizes.outputChannels)
     }
 
     /// Numbers of the channels, zeros behind them up to whole blocks.
