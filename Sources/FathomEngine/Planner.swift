@@ -89,6 +89,7 @@ struct Planner {
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
+            case .transposedConvolution: try lowerTransposedConvolution(operands)
             case .unary: try lowerUnary(operands)
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
