@@ -9,7 +9,8 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions, removeDeadNodes,
+        foldConstants, simplifyViews, removeIdentities, recognizeNorms, recognizeActivations,
+        foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts, removeDeadNodes,
     ]
 
     /// The passes that a graph for fixed shapes goes through before it is exported.
