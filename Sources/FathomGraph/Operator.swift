@@ -92,6 +92,8 @@ public enum Lowering: Hashable, Sendable, CaseIterable {
     case binary
     /// Interpolation along the last two axes.
     case resize
+    /// The greatest or mean number under a window.
+    case pool
     /// The same elements under another shape.
     case view
     /// A matrix product.

@@ -11,7 +11,24 @@
 /// Channels of a pixel in a blocked picture.
 #define FATHOM_BLOCK 8
 
-/// A convolution of one picture: output = limit(bias + Σ weights · input + residual).
+/// Functions of one number; a and b are its settings.
+typedef enum fathom_unary {
+    FATHOM_CLIP,          // min(max(x, a), b)
+    FATHOM_LEAKY_RELU,    // x < 0 ? a·x : x
+    FATHOM_SIGMOID,       // 1 / (1 + exp(−x))
+    FATHOM_TANH,          // tanh(x)
+    FATHOM_ELU,           // x < 0 ? a·(exp(x) − 1) : x
+    FATHOM_HARD_SIGMOID,  // min(max(a·x + b, 0), 1)
+    FATHOM_HARD_SWISH,    // x · min(max(x/6 + 1/2, 0), 1)
+    FATHOM_SOFTPLUS,      // log(1 + exp(x))
+    FATHOM_SQUARE_ROOT,
+    FATHOM_EXPONENTIAL,
+    FATHOM_MAGNITUDE,
+    FATHOM_NEGATION,
+    FATHOM_SILU,          // x / (1 + exp(−x))
+} fathom_unary;
+
+/// A convolution of one picture: output = activation(limit(bias + Σ weights · input + residual)).
 typedef struct fathom_conv {
     const float *input;
     const float *weights;   // packed: see `dense` and `depthwise`
@@ -27,6 +44,8 @@ typedef struct fathom_conv {
     ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
     ptrdiff_t output_block;    // numbers from one block of output channels to the next
     float minimum, maximum;
+    fathom_unary activation;   // FATHOM_CLIP: none
+    float alpha, beta;         // its settings
 } fathom_conv;
 
 /// A part of a convolution's output: rows, columns, and blocks of channels, each from first to before last.
@@ -34,21 +53,13 @@ typedef struct fathom_region {
     int32_t first_row, last_row, first_column, last_column, first_block, last_block;
 } fathom_region;
 
-/// Functions of one number; a and b are its settings.
-typedef enum fathom_unary {
-    FATHOM_CLIP,          // min(max(x, a), b)
-    FATHOM_LEAKY_RELU,    // x < 0 ? a·x : x
-    FATHOM_SIGMOID,       // 1 / (1 + exp(−x))
-    FATHOM_TANH,          // tanh(x)
-    FATHOM_ELU,           // x < 0 ? a·(exp(x) − 1) : x
-    FATHOM_HARD_SIGMOID,  // min(max(a·x + b, 0), 1)
-    FATHOM_HARD_SWISH,    // x · min(max(x/6 + 1/2, 0), 1)
-    FATHOM_SOFTPLUS,      // log(1 + exp(x))
-    FATHOM_SQUARE_ROOT,
-    FATHOM_EXPONENTIAL,
-    FATHOM_MAGNITUDE,
-    FATHOM_NEGATION,
-} fathom_unary;
+/// A pool over one blocked plane; its padding counts as zeros in a mean, or not at all.
+typedef struct fathom_pool {
+    int32_t input_height, input_width, output_height, output_width;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left, pad_bottom, pad_right;
+    int32_t is_maximum, counts_padding;
+} fathom_pool;
 
 /// Functions of two numbers.
 typedef enum fathom_binary {
@@ -74,6 +85,13 @@ typedef struct fathom_network_kernels {
     /// [block][kernel row][kernel column][8].
     void (*depthwise)(const fathom_conv *conv, const fathom_region *region);
 
+    /// As `dense`, from a blocked input whose channels are whole blocks to a planar output; the region's blocks are
+    /// channels. There is no residual. Weights are packed [output channel][kernel row][kernel column][input channel].
+    void (*narrow)(const fathom_conv *conv, const fathom_region *region);
+
+    /// Rows of a pool of one plane, from first to before last.
+    void (*pool)(const fathom_pool *pool, const float *plane, float *output, int32_t first_row, int32_t last_row);
+
     /// output[i] = f(input[i]); in place allowed.
     void (*unary)(fathom_unary function, float a, float b, const float *input, float *output, size_t count);
 
@@ -89,6 +107,10 @@ typedef struct fathom_network_kernels {
     /// output[i] = limit(Σ weights[t] · rows[t][i]).
     void (*resize_rows)(const float *const *rows, const float *weights, size_t taps, float *output, size_t count,
                         float minimum, float maximum);
+
+    /// output[x] = input[columns[x]] for each of `lanes` (1 or 8) numbers a pixel; `fill` where the column is negative.
+    void (*move_pixels)(const float *row, const int32_t *columns, size_t count, size_t lanes, float fill,
+                        float *output);
 
     /// Planar channels (8 at most, `stride` numbers apart) to one blocked plane of `count` pixels; missing ones are 0.
     void (*block)(const float *planes, size_t stride, size_t channels, float *output, size_t count);

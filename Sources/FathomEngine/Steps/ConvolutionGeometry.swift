@@ -77,6 +77,9 @@ struct ConvolutionGeometry: @unchecked Sendable {
         conv.output_block = outputPlane * Kernels.block
         conv.minimum = convolution.minimum
         conv.maximum = convolution.maximum
+        if let activation = convolution.activation {
+            (conv.activation, conv.alpha, conv.beta) = activation.kernel
+        }
         self.conv = conv
 
         var rowsEach = rows.output
@@ -113,6 +116,24 @@ struct ConvolutionGeometry: @unchecked Sendable {
             }
         }
         self.regions = regions
+    }
+
+    /// Of the kernel for few output channels: as that of a dense one, but the output is planar and the regions' blocks
+    /// are channels.
+    init(narrow convolution: Convolution) {
+        let dense = ConvolutionGeometry(
+            convolution, isPlanar: false, isDepthwise: false, groupBlocks: 1)
+        var conv = dense.conv
+        conv.output_block /= Kernels.block
+        self.conv = conv
+        regions = dense.regions.map { region in
+            var region = region
+            region.last_block = Int32(convolution.outputChannels)
+            return region
+        }
+        images = dense.images
+        inputImage = dense.inputImage
+        outputImage = convolution.outputChannels * conv.output_block
     }
 
     /// 0..<`count` in pieces of `size`, the last one shorter.

@@ -36,7 +36,7 @@ private struct Addresses: @unchecked Sendable {
 
 extension UnaryFunction {
     /// The kernel's name for the function, and its settings.
-    fileprivate var kernel: (fathom_unary, Float, Float) {
+    var kernel: (fathom_unary, Float, Float) {
         switch self {
         case .clip(let low, let high): (FATHOM_CLIP, low, high)
         case .leakyRelu(let alpha): (FATHOM_LEAKY_RELU, alpha, 0)
@@ -50,6 +50,7 @@ extension UnaryFunction {
         case .exponential: (FATHOM_EXPONENTIAL, 0, 0)
         case .magnitude: (FATHOM_MAGNITUDE, 0, 0)
         case .negation: (FATHOM_NEGATION, 0, 0)
+        case .silu: (FATHOM_SILU, 0, 0)
         }
     }
 }

@@ -1,8 +1,8 @@
 import FathomCore
 
 extension GraphPass {
-    /// Takes the addition of a tensor of the same shape, and then a `Clip` or `Relu`, into the convolution before
-    /// it, where nothing else reads what lies between.
+    /// Takes the addition of a tensor of the same shape, then a `Clip` or `Relu` or another function of one number,
+    /// into the convolution before it, where nothing else reads what lies between.
     static let fuseConvolutions = GraphPass(name: "fuse-convolutions") {
         (graph, shapes) throws(FathomError) in
         let facts = try graph.facts(inputShapes: shapes)
@@ -63,6 +63,17 @@ private struct ConvolutionFusion {
             taken.append(last)
             last = next
         }
+        if let next = onlyReader(node.outputs[0]), isActivation(next) {
+            node.fuse(activation: graph.nodes[next].operation, graph.nodes[next].attributes)
+            node.outputs = graph.nodes[next].outputs
+            taken.append(last)
+            last = next
+        } else if let (sigmoid, product) = silu(node.outputs[0]) {
+            node.fuse(activation: UnaryFunction.siluName, [:])
+            node.outputs = graph.nodes[product].outputs
+            taken += [last, sigmoid]
+            last = product
+        }
         guard !taken.isEmpty else { return }
         for place in taken { nodes[place] = nil }
         node.operation = Operator.fusedConvolution
@@ -78,6 +89,25 @@ private struct ConvolutionFusion {
             facts[other]?.constant == nil, facts[other]?.shape == facts[edge]?.shape
         else { return nil }
         return other
+    }
+
+    /// Functions that kernels apply to a convolution's output while it is in the cache.
+    private static let activations: Set<String> = [
+        "Elu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Softplus",
+    ]
+
+    private func isActivation(_ index: Int) -> Bool {
+        Self.activations.contains(graph.nodes[index].operation)
+    }
+
+    /// The sigmoid of an edge and the product of the two, if nothing else reads either.
+    private func silu(_ edge: String) -> (sigmoid: Int, product: Int)? {
+        guard !kept.contains(edge), let list = readers[edge], list.count == 2,
+            let sigmoid = list.first(where: { graph.nodes[$0].operation == "Sigmoid" }),
+            nodes[sigmoid] != nil, let product = onlyReader(graph.nodes[sigmoid].outputs[0]),
+            list.contains(product), graph.nodes[product].operation == "Mul"
+        else { return nil }
+        return (sigmoid, product)
     }
 
     private func limits(_ index: Int) throws(FathomError) -> (Float, Float)? {
