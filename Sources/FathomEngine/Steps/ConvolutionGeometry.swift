@@ -16,6 +16,16 @@ extension Window {
     }
 }
 
+extension Convolution {
+    /// The kernel of what is applied to the output, nil where there is none.
+    var activationKernel: UnaryKernel? {
+        guard let activation else { return nil }
+        let operands = Operands(
+            activation, [Fact(outputShape)], operatorSet: Graph.newestOperatorSet)
+        return (try? UnaryKernel(operands)) ?? nil
+    }
+}
+
 /// The sizes of a convolution as its kernel wants them, and the regions that its work is cut into.
 struct ConvolutionGeometry: @unchecked Sendable {
     // Sendable: the pointers in `conv` are not set here.
@@ -77,8 +87,9 @@ struct ConvolutionGeometry: @unchecked Sendable {
         conv.output_block = outputPlane * Kernels.block
         conv.minimum = convolution.minimum
         conv.maximum = convolution.maximum
-        if let activation = convolution.activation {
-            (conv.activation, conv.alpha, conv.beta) = activation.kernel
+        if let activation = convolution.activationKernel {
+            conv.activation = activation.function
+            (conv.alpha, conv.beta) = (activation.a, activation.b)
         }
         self.conv = conv
 

@@ -27,11 +27,6 @@ public enum UnaryFunction: Hashable, Sendable {
     case magnitude
     /// −x
     case negation
-    /// x / (1 + e⁻ˣ); the product of a number and its `Sigmoid`
-    case silu
-
-    /// The name under which a fused convolution has `silu`, which is no operator of ONNX's.
-    static let siluName = "fathom.Silu"
 
     /// The function's value.
     public func callAsFunction(_ x: Float) -> Float {
@@ -48,7 +43,6 @@ public enum UnaryFunction: Hashable, Sendable {
         case .exponential: expf(x)
         case .magnitude: abs(x)
         case .negation: -x
-        case .silu: x / (1 + expf(-x))
         }
     }
 
@@ -71,7 +65,6 @@ public enum UnaryFunction: Hashable, Sendable {
         case "Exp": self = .exponential
         case "Abs": self = .magnitude
         case "Neg": self = .negation
-        case Self.siluName: self = .silu
         default: throw node.error("it is not a function of one number")
         }
     }

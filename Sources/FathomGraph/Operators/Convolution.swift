@@ -19,8 +19,8 @@ public struct Convolution: Sendable {
     public let minimum: Float
     /// The greatest value of the output; +∞ where nothing limits it.
     public let maximum: Float
-    /// What is applied to the limited output, if anything.
-    public let activation: UnaryFunction?
+    /// The function of one number that is applied to the limited output, if any, as a node without edges.
+    public let activation: Node?
 
     /// Checks a node against the facts of its inputs.
     public init(_ operands: Operands<Fact>) throws(FathomError) {
@@ -63,9 +63,7 @@ public struct Convolution: Sendable {
         }
         minimum = try node.float("minimum", default: -.infinity)
         maximum = try node.float("maximum", default: .infinity)
-        activation = try node.fusedActivation.map { activation throws(FathomError) in
-            try UnaryFunction(Operands(activation, [], operatorSet: operands.operatorSet))
-        }
+        activation = node.fusedActivation
     }
 
     func evaluate(_ operands: Operands<Value>) throws(FathomError) -> Tensor {
@@ -103,12 +101,21 @@ public struct Convolution: Sendable {
                     }
                     let position = index * plane + row * columns.output + column
                     let value = Float(sum) + (residual?[position] ?? 0)
-                    let limited = min(max(value, minimum), maximum)
-                    output[position] = activation?(limited) ?? limited
+                    output[position] = min(max(value, minimum), maximum)
                 }
             }
         }
-        return Tensor(shape: outputShape, values: output)
+        return try activated(
+            Tensor(shape: outputShape, values: output), operatorSet: operands.operatorSet)
+    }
+
+    private func activated(_ tensor: Tensor, operatorSet: Int) throws(FathomError) -> Tensor {
+        guard let activation else { return tensor }
+        guard let entry = Operator.table[activation.operation] else {
+            throw activation.error("the operator is unknown")
+        }
+        let operands = Operands(activation, [Value.floats(tensor)], operatorSet: operatorSet)
+        return try entry.evaluate(operands).first?.tensor ?? tensor
     }
 }
 

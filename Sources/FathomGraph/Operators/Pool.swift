@@ -80,7 +80,7 @@ extension Operator {
         "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool",
     ].map { name in
         Operator(
-            name, inputs: 1...1, lowering: .pool,
+            name, inputs: 1...1, lowering: .reference,
             infer: { operands throws(FathomError) in [Fact(try Pool(operands).outputShape)] },
             evaluate: { operands throws(FathomError) in
                 [.floats(try Pool(operands.facts).evaluate(operands.tensor(0)))]

@@ -68,11 +68,6 @@ private struct ConvolutionFusion {
             node.outputs = graph.nodes[next].outputs
             taken.append(last)
             last = next
-        } else if let (sigmoid, product) = silu(node.outputs[0]) {
-            node.fuse(activation: UnaryFunction.siluName, [:])
-            node.outputs = graph.nodes[product].outputs
-            taken += [last, sigmoid]
-            last = product
         }
         guard !taken.isEmpty else { return }
         for place in taken { nodes[place] = nil }
@@ -94,20 +89,11 @@ private struct ConvolutionFusion {
     /// Functions that kernels apply to a convolution's output while it is in the cache.
     private static let activations: Set<String> = [
         "Elu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Softplus",
+        "Swish", "Mish", "Gelu", "Selu", "Celu",
     ]
 
     private func isActivation(_ index: Int) -> Bool {
         Self.activations.contains(graph.nodes[index].operation)
-    }
-
-    /// The sigmoid of an edge and the product of the two, if nothing else reads either.
-    private func silu(_ edge: String) -> (sigmoid: Int, product: Int)? {
-        guard !kept.contains(edge), let list = readers[edge], list.count == 2,
-            let sigmoid = list.first(where: { graph.nodes[$0].operation == "Sigmoid" }),
-            nodes[sigmoid] != nil, let product = onlyReader(graph.nodes[sigmoid].outputs[0]),
-            list.contains(product), graph.nodes[product].operation == "Mul"
-        else { return nil }
-        return (sigmoid, product)
     }
 
     private func limits(_ index: Int) throws(FathomError) -> (Float, Float)? {
