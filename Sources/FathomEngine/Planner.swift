@@ -10,14 +10,20 @@ struct Planner {
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
     private(set) var steps: [PlannedStep] = []
-    private(set) var buffers: [ArenaLayout.Buffer] = []
+    var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: PlannedEdge] = [:]
     /// Edges that are not floating point, by their numbers among the session's boxes.
     private var boxes: [String: Int] = [:]
-    private var places: [String: [Layout: Place]] = [:]
+    private(set) var places: [String: [Layout: Place]] = [:]
     /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
     /// that output.
     private(set) var expansions: [String: Node] = [:]
+    /// Edges whose pixels are those of others; they are put together where a step wants them.
+    var moved: [String: [MovedPart]] = [:]
+    /// The joined edge, and the number in it, where an edge is best written.
+    var joints: [String: Joint] = [:]
+    /// The buffers of joined edges some piece of which has been written.
+    var joinedBuffers: [String: Int] = [:]
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
@@ -50,6 +56,7 @@ struct Planner {
             inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
         expansions = try findExpansions()
+        joints = try findJoints()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
@@ -86,6 +93,7 @@ struct Planner {
         guard entry.lowering == .quantized || isNumeric(node) else {
             return try lowerReference(operands, entry)
         }
+        if try lowerMovedPixels(operands) { return }
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
@@ -131,6 +139,7 @@ struct Planner {
         // The one that reads its output plans it.
         if expansions[node.outputs[0]] != nil { return true }
         if try lowerExpandedDepthwise(node) { return true }
+        if try lowerNarrowConvolution(node) { return true }
         return try lowerConvolution(node)
     }
 
@@ -170,6 +179,9 @@ struct Planner {
     /// The buffer that an edge is to be written to.
     mutating func result(_ name: String, _ layout: Layout) throws(FathomError) -> Int {
         let buffer = newBuffer(Self.count(try shape(name), layout))
+        if layout == .blocked, let joint = joints[name] {
+            buffers[buffer].home = (try joinedBuffer(joint.edge), joint.offset)
+        }
         places[name] = [layout: .buffer(buffer)]
         return buffer
     }
@@ -181,7 +193,8 @@ struct Planner {
 
     /// The layout in which an edge already lies; blocked where both.
     func layout(_ name: String) -> Layout {
-        places[name]?[.blocked] != nil ? .blocked : .planar
+        if places[name] == nil, let parts = moved[name] { return movedLayout(parts) }
+        return places[name]?[.blocked] != nil ? .blocked : .planar
     }
 
     /// An edge in a layout; a step that reorders it is added where it lies in the other one only.
@@ -189,6 +202,10 @@ struct Planner {
         if let place = places[name]?[layout] { return place }
         if let constant = facts[name]?.constant { return .constant(tensor(constant, layout)) }
         let shape = try shape(name)
+        if places[name] == nil, let parts = moved[name] {
+            try putTogether(name, parts)
+            return try operand(name, layout)
+        }
         let other: Layout = layout == .planar ? .blocked : .planar
         guard let source = places[name]?[other] else {
             throw error("the edge '\(name)' is used before it is computed")
