@@ -8,4 +8,5 @@
 #include "samples16.h"
 #include "spin.h"
 #include "network.h"
+#include "quantized.h"
 #include "color.h"
