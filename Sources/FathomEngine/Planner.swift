@@ -14,6 +14,8 @@ struct Planner {
     /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
     /// that output.
     private(set) var expansions: [String: Node] = [:]
+    /// Edges that lie in the arena as bytes.
+    private(set) var quantizedEdges: Set<String> = []
 
     init(_ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet) {
         self.graph = graph
@@ -37,6 +39,7 @@ struct Planner {
             places[input.name] = [.planar: .buffer(buffer)]
         }
         expansions = try findExpansions()
+        quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
@@ -69,7 +72,8 @@ struct Planner {
             case .view: try lowerView(operands)
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
-            case .reference, .quantized: false
+            case .quantized: try lowerQuantized(operands)
+            case .reference: false
             }
         if !isLowered { try lowerReference(operands, entry) }
     }
@@ -102,6 +106,7 @@ struct Planner {
 
     /// Numbers that a shape takes in a layout.
     static func count(_ shape: Shape, _ layout: Layout) -> Int {
+        if layout == .quantized { return QuantizedPicture(shape).count }
         guard layout == .blocked else { return shape.count }
         return shape[0] * Kernels.blocks(shape[1]) * Kernels.block
             * (shape.count / max(1, shape[0] * shape[1]))
@@ -135,7 +140,7 @@ struct Planner {
         }
         let shape = try shape(name)
         let other: Layout = layout == .planar ? .blocked : .planar
-        guard let source = places[name]?[other] else {
+        guard layout != .quantized, let source = places[name]?[other] else {
             throw error("the edge '\(name)' is not floating point, which is not supported")
         }
         let target = newBuffer(Self.count(shape, layout))
