@@ -12,13 +12,13 @@ public final class Session: @unchecked Sendable {
     public let inputShapes: [String: Shape]
     /// Names and shapes of the outputs.
     public let outputShapes: [String: Shape]
-    private let plan: Plan
-    private let pool: WorkerPool
+    let plan: Plan
+    let pool: WorkerPool
     private let memory: Memory
-    private let steps: [BoundStep]
+    let steps: [BoundStep]
 
     /// A step with what its chunks call, made once so that a run allocates nothing.
-    private struct BoundStep {
+    struct BoundStep {
         let step: any Step
         let body: @Sendable (Int) -> Void
     }
@@ -113,22 +113,6 @@ public final class Session: @unchecked Sendable {
         return outputShapes.keys.reduce(into: [:]) { results, name in
             results[name] = withOutput(name) { Tensor(shape: $1, values: $0) }
         }
-    }
-
-    /// Computes the outputs once and says how long each step took, in order.
-    public func profile() throws(FathomError) -> [(
-        node: String, operation: String, seconds: Double
-    )] {
-        var result: [(node: String, operation: String, seconds: Double)] = []
-        let clock = ContinuousClock()
-        for (planned, step) in zip(plan.steps, steps) {
-            let start = clock.now
-            try run(step)
-            let time = (clock.now - start).components
-            let seconds = Double(time.seconds) + Double(time.attoseconds) * 1e-18
-            result.append((planned.node, planned.operation, seconds))
-        }
-        return result
     }
 
     private func run(_ bound: BoundStep) throws(FathomError) {

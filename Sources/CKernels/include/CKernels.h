@@ -9,4 +9,5 @@
 #include "spin.h"
 #include "network.h"
 #include "quantized.h"
+#include "peak.h"
 #include "color.h"
