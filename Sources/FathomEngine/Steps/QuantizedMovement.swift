@@ -110,10 +110,12 @@ extension Planner {
     func quantizedResize(
         _ operands: Operands<Fact>
     ) throws(FathomError) -> (rows: ResizeTable, columns: ResizeTable)? {
+        var node = operands.node
+        node.operation = "Resize"
         var facts = operands.inputs
         facts[0] = facts[0].map { Fact($0.shape) }
         let resize = try Resize(
-            Operands(operands.node, facts, operatorSet: operands.operatorSet))
+            Operands(node, facts, operatorSet: operands.operatorSet))
         guard resize.outputShape.rank == 4, resize.tables[0].isIdentity,
             resize.tables[1].isIdentity
         else { return nil }
