@@ -9,5 +9,6 @@
 #include "spin.h"
 #include "network.h"
 #include "quantized.h"
+#include "bfloat.h"
 #include "peak.h"
 #include "color.h"

@@ -29,6 +29,7 @@ typedef struct fathom_quantized_conv {
     ptrdiff_t output_row, output_block;  // likewise, of the residual too
     int32_t input_lanes, output_lanes;
     int32_t input_quads;      // groups of 4 input channels
+    int32_t output_channels;
     int32_t rows, columns;    // of the output
     int32_t kernel_height, kernel_width;
     int32_t stride_y, stride_x, dilation_y, dilation_x;
