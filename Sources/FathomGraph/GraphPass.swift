@@ -9,9 +9,13 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        fuseQuantized, foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions,
-        removeDeadNodes,
+        fuseQuantized, foldConstants, simplifyViews, removeIdentities, recognizeNorms,
+        recognizeActivations, foldBatchNormalization, fuseConvolutions, fuseAttention,
+        fuseProducts, removeDeadNodes,
     ]
+
+    /// The passes that a graph for fixed shapes goes through before it is exported.
+    static let binding: [GraphPass] = [foldConstants, removeIdentities, removeDeadNodes]
 
     /// Applies all passes but those named in `disabled`.
     public static func apply(

@@ -55,7 +55,7 @@ extension Operands<Fact> {
     /// The elements of an input that decides about shapes and must be constant.
     func constant(_ index: Int, _ what: String) throws(FathomError) -> Value {
         guard let value = try required(index).constant else {
-            throw node.error("its \(what) depends on the data, which is not supported")
+            throw node.error("its \(what) \(FathomError.dependence)")
         }
         return value
     }
@@ -64,6 +64,13 @@ extension Operands<Fact> {
     func optionalConstant(_ index: Int, _ what: String) throws(FathomError) -> Value? {
         optional(index) == nil ? nil : try constant(index, what)
     }
+}
+
+extension FathomError {
+    fileprivate static let dependence = "depends on the data, so it cannot be planned"
+
+    /// Whether a network cannot be planned because shapes within it depend on the elements of its inputs.
+    public var isDataDependence: Bool { cause.hasSuffix(Self.dependence) }
 }
 
 extension Operands<Value> {
@@ -162,6 +169,7 @@ public struct Operator: Sendable {
             convolutions, transposedConvolutions, activations, arithmetic, resizes, pools,
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
+            fusedProducts, fusedAttentions,
             quantizations, integerProducts, quantizedFused,
         ].joined().map { ($0.name, $0) })
 

@@ -10,5 +10,7 @@
 #include "network.h"
 #include "quantized.h"
 #include "bfloat.h"
+#include "matrix.h"
+#include "tensor.h"
 #include "peak.h"
 #include "color.h"

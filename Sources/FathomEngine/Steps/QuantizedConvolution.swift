@@ -90,6 +90,7 @@ struct QuantizedConvolution: Sendable {
         }
         conv.input_lanes = Int32(input.lanes)
         conv.output_lanes = Int32(output.lanes)
+        conv.output_channels = Int32(channels)
         conv.input_quads = Int32((convolution.inputChannels + 3) / 4)
         conv.kernel_height = Int32(window.rows.kernel)
         conv.kernel_width = Int32(window.columns.kernel)
@@ -103,15 +104,8 @@ struct QuantizedConvolution: Sendable {
     /// Factors beyond this could leave 32 bits.
     private static let largestFactor: Float = 0x1p20
 
-    /// Whether pixels do not see each other.
-    var isPointwise: Bool { !isDepthwise && convolution.window.isPointwise }
     /// Blocks of 16 output channels.
     var blocks: Int { output.planes }
-    /// Multiplications of all pictures.
-    var multiplications: Int {
-        convolution.outputShape.count * convolution.window.rows.kernel
-            * convolution.window.columns.kernel * (isDepthwise ? 1 : convolution.inputChannels)
-    }
 }
 
 /// Puts 8-bit weights in the order in which kernels read them.

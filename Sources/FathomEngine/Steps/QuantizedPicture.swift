@@ -1,7 +1,6 @@
 import CKernels
 import FathomCore
 import FathomGraph
-import Synchronization
 
 /// How a tensor of N×C×H×W numbers of 8 bits lies in the arena: N×⌈C/16⌉×H×W×16 bytes, or N×H×W×4 where C is at most 4.
 ///
@@ -66,34 +65,6 @@ struct QuantizedScale: Sendable {
         self.scale = value.values[0]
         type = offset.type
         self.zero = number + QuantizedPicture.offset(type)
-    }
-}
-
-/// Parts of scratch memory that chunks hold while they run: one thread always works in the same memory.
-final class ScratchSlots: Sendable {
-    /// Chunks in work at a time; more threads than that wait for each other.
-    static let most = 8
-    let count: Int
-    private let used = Atomic<UInt64>(0)
-
-    init(chunks: Int) { count = max(1, min(chunks, Self.most)) }
-
-    /// Calls `body` with the lowest free slot.
-    func with(_ body: (Int) -> Void) {
-        while true {
-            let seen = used.load(ordering: .relaxed)
-            let slot = (~seen).trailingZeroBitCount
-            if slot < count,
-                used.compareExchange(
-                    expected: seen, desired: seen | 1 << UInt64(slot), ordering: .acquiring
-                ).exchanged
-            {
-                body(slot)
-                used.bitwiseAnd(~(1 << UInt64(slot)), ordering: .releasing)
-                return
-            }
-            fathom_spin_pause()
-        }
     }
 }
 

@@ -1,12 +1,16 @@
 import ArgumentParser
 import Fathom
 import Foundation
+import Logging
 
 /// Networks: which there are, what is in one, running one as it is.
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Look into networks, and run them on arrays.",
-        subcommands: [ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self])
+        subcommands: [
+            ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
+            ModelExportCommand.self,
+        ])
 }
 
 /// The networks that have a name.
@@ -98,6 +102,7 @@ struct ModelRunCommand: ParsableCommand {
             job.instructionSet = value
         }
         job.threads = threads
+        job.logger = Logger(label: "fathom") { _ in TerminalLog(isQuiet: false, before: {}) }
         job.disabledPasses = Set(disablePass)
         for (name, path, shape) in try job.run() {
             print("\(name)  \(shape.dimensions.map(String.init).joined(separator: "×"))  \(path)")
