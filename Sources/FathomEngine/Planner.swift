@@ -9,6 +9,8 @@ struct Planner {
     let instructionSet: InstructionSet
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
+    /// The numbers to compute with.
+    let precision: Precision
     private(set) var steps: [PlannedStep] = []
     var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: PlannedEdge] = [:]
@@ -24,12 +26,15 @@ struct Planner {
     var joints: [String: Joint] = [:]
     /// The buffers of joined edges some piece of which has been written.
     var joinedBuffers: [String: Int] = [:]
+    /// Edges that lie in the arena as bytes.
+    private(set) var quantizedEdges: Set<String> = []
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
-        disabled: Set<String>
+        disabled: Set<String>, precision: Precision
     ) {
         self.disabled = disabled
+        self.precision = precision
         self.graph = graph
         self.facts = facts
         self.instructionSet = instructionSet
@@ -55,8 +60,9 @@ struct Planner {
             }
             inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
-        expansions = try findExpansions()
+        expansions = precision == .bf16 ? [:] : try findExpansions()
         joints = try findJoints()
+        quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
@@ -105,7 +111,7 @@ struct Planner {
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
             case .reference: try lowerByName(operands)
-            case .quantized: false
+            case .quantized: try lowerQuantized(operands)
             }
         if !isLowered { try lowerReference(operands, entry) }
     }
@@ -140,6 +146,7 @@ struct Planner {
         if expansions[node.outputs[0]] != nil { return true }
         if try lowerExpandedDepthwise(node) { return true }
         if try lowerNarrowConvolution(node) { return true }
+        if try lowerBFloatConvolution(node) { return true }
         return try lowerConvolution(node)
     }
 
@@ -171,6 +178,7 @@ struct Planner {
 
     /// Numbers that a shape takes in a layout.
     static func count(_ shape: Shape, _ layout: Layout) -> Int {
+        if layout == .quantized { return QuantizedPicture(shape).count }
         guard layout == .blocked else { return shape.count }
         return shape[0] * Kernels.blocks(shape[1]) * Kernels.block
             * (shape.count / max(1, shape[0] * shape[1]))
@@ -207,7 +215,7 @@ struct Planner {
             return try operand(name, layout)
         }
         let other: Layout = layout == .planar ? .blocked : .planar
-        guard let source = places[name]?[other] else {
+        guard layout != .quantized, let source = places[name]?[other] else {
             throw error("the edge '\(name)' is used before it is computed")
         }
         let target = newBuffer(Self.count(shape, layout))

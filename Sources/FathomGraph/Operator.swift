@@ -172,7 +172,7 @@ public struct Operator: Sendable {
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
             fusedProducts, fusedAttentions,
-            quantizations, integerProducts,
+            quantizations, integerProducts, quantizedFused,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.
