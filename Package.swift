@@ -26,7 +26,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 /// Recorded values that tests open by path.
 let excluded: [String: [String]] = [
-    "FathomEngineTests": ["Recorded"]
+    "FathomEngineTests": ["Recorded"],
+    "FathomGraphTests": ["Recorded", "Corpus"],
 ]
 
 let argumentParser = Target.Dependency.product(

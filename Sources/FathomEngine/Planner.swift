@@ -17,7 +17,8 @@ struct Planner {
 
     init(_ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet) {
         self.graph = graph
-        self.facts = facts
+        // Kernels compute every floating-point type in float32.
+        self.facts = facts.mapValues(\.computed)
         self.instructionSet = instructionSet
     }
 
@@ -77,6 +78,7 @@ struct Planner {
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
         // The one that reads its output plans it.
         if expansions[node.outputs[0]] != nil { return true }
+        guard try shape(node.inputs[0]).rank <= 4 else { return false }
         if try lowerExpandedDepthwise(node) { return true }
         return try lowerConvolution(node)
     }

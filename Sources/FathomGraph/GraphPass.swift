@@ -9,7 +9,8 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions, removeDeadNodes,
+        inlineBranches, foldConstants, removeIdentities, foldBatchNormalization, fuseConvolutions,
+        removeDeadNodes,
     ]
 
     /// Applies all passes but those named in `disabled`.

@@ -6,7 +6,10 @@ import Foundation
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "model", abstract: "Look into networks, and run them on arrays.",
-        subcommands: [ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self])
+        subcommands: [
+            ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
+            ModelConformanceCommand.self,
+        ])
 }
 
 /// The networks that have a name.
