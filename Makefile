@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 SWIFT ?= swift
+PYTHON ?= python3
 BUILD := $(SWIFT) build -c release
 FATHOM := .build/release/fathom
 PROGRAM ?= $(FATHOM)
 
-.PHONY: help setup build run test lint format bench sanitize fuzz install media clean
+.PHONY: help setup build run test lint format bench bench-table sanitize fuzz install media clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +34,10 @@ format: ## format every Swift file
 
 bench: build ## measure a whole run on this machine
 	$(FATHOM) bench pipeline
+
+bench-table: build ## compare with other engines: NETWORKS=folder PEERS=folder [PYTHON=…]
+	@test -n "$(NETWORKS)" -a -n "$(PEERS)" || { echo "make bench-table NETWORKS=folder PEERS=folder [PYTHON=…] [OPTIONS=…]; see Scripts/bench_table.py --help"; exit 1; }
+	$(PYTHON) Scripts/bench_table.py "$(NETWORKS)" "$(PEERS)" $(OPTIONS)
 
 sanitize: setup ## run the tests of the lower rooms under the address and thread sanitizers
 	@bash Scripts/sanitize.sh

@@ -1,7 +1,33 @@
-/// Tensors in NumPy's `.npy` files: float32, C order, little-endian.
+/// Arrays in NumPy's `.npy` files: C order, little-endian. Tensors are float32.
 ///
 /// Format: numpy.org, "A simple file format for NumPy arrays", versions 1.0 to 3.0; 1.0 is written.
 public enum NumpyFile {
+    /// An array as a file holds it.
+    public struct RawArray: Sendable {
+        /// The lengths of the axes.
+        public let shape: Shape
+        /// Letter and bytes of an element, such as `f4`, `i8` or `b1`.
+        public let kind: String
+        private let bytes: ArraySlice<UInt8>
+
+        fileprivate init(shape: Shape, kind: String, bytes: ArraySlice<UInt8>) {
+            self.shape = shape
+            self.kind = kind
+            self.bytes = bytes
+        }
+
+        /// The elements, read as `T`, which has as many bytes as they have.
+        public func elements<T: BitwiseCopyable, R>(_ type: T.Type, _ convert: (T) -> R) -> [R] {
+            bytes.withUnsafeBytes { raw in
+                precondition(raw.count == shape.count * MemoryLayout<T>.size)
+                return (0..<shape.count).map {
+                    convert(
+                        raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: T.self))
+                }
+            }
+        }
+    }
+
     /// The largest file that is read: a tensor's most elements and a header.
     private static let largestSize = Shape.largestCount * 4 + largestHeader
     /// The longest header that is believed.
@@ -11,6 +37,28 @@ public enum NumpyFile {
     /// Reads a file.
     public static func read(_ path: String) throws(FathomError) -> Tensor {
         try tensor(FileBytes.read(path, limit: largestSize), name: path)
+    }
+
+    /// Reads a file of any kind of numbers.
+    public static func readArray(_ path: String) throws(FathomError) -> RawArray {
+        try array(FileBytes.read(path, limit: largestSize), name: path)
+    }
+
+    /// Writes a header and the bytes of the elements as a file anew.
+    public static func write(
+        _ header: [UInt8], _ elements: [UInt8], to path: String
+    ) throws(FathomError) {
+        let status: Result<Void, FathomError> = header.withUnsafeBytes { head in
+            elements.withUnsafeBytes { values in
+                do throws(FathomError) {
+                    try FileBytes.write(path, [head, values])
+                    return .success(())
+                } catch {
+                    return .failure(error)
+                }
+            }
+        }
+        try status.get()
     }
 
     /// Writes a file anew.
@@ -44,11 +92,23 @@ public enum NumpyFile {
 
     /// Takes a file's bytes apart; `name` is what errors call it.
     public static func tensor(_ bytes: [UInt8], name: String) throws(FathomError) -> Tensor {
-        func failure(_ cause: String) -> FathomError {
-            FathomError(
-                operation: "read", subject: name, cause: cause,
-                remedy: "It must be a .npy file of float32 in C order")
+        let array = try array(bytes, name: name)
+        guard array.kind == "f4" else {
+            throw failure("its elements are '\(array.kind)'", name, "of float32 in C order")
         }
+        return Tensor(shape: array.shape, values: array.elements(Float.self) { $0 })
+    }
+
+    private static func failure(
+        _ cause: String, _ name: String, _ wanted: String = "in C order"
+    ) -> FathomError {
+        FathomError(
+            operation: "read", subject: name, cause: cause,
+            remedy: "It must be a .npy file \(wanted)")
+    }
+
+    private static func array(_ bytes: [UInt8], name: String) throws(FathomError) -> RawArray {
+        func failure(_ cause: String) -> FathomError { Self.failure(cause, name) }
         guard bytes.count >= 12, Array(bytes[0..<6]) == magic, (1...3).contains(bytes[6]) else {
             throw failure("it is no .npy file")
         }
@@ -63,7 +123,9 @@ public enum NumpyFile {
             let order = value(of: "fortran_order", in: text),
             let tuple = value(of: "shape", in: text)
         else { throw failure("its header lacks descr, fortran_order or shape") }
-        guard kind == "'<f4'" || kind == "\"<f4\"" else {
+        // The first letter is the order of bytes, which those of one byte do not have.
+        let isLittle = kind.count == 5 && ["<", "|"].contains(kind.dropFirst().first)
+        guard isLittle, let width = kind.dropLast().last?.wholeNumberValue, width > 0 else {
             throw failure("its elements are \(kind)")
         }
         guard order == "False" else { throw failure("it is in Fortran order") }
@@ -75,16 +137,13 @@ public enum NumpyFile {
             let shape = Shape(checking: lengths.compactMap { $0 })
         else { throw failure("its shape \(tuple) is impossible") }
         let data = start + length
-        guard bytes.count - data == shape.count * 4 else {
+        guard bytes.count - data == shape.count * width else {
             throw failure(
-                "it has \(bytes.count - data) bytes of elements where its shape \(shape) needs \(shape.count * 4)"
+                "it has \(bytes.count - data) bytes of elements where its shape \(shape) needs \(shape.count * width)"
             )
         }
-        let tensor = Tensor(shape: shape)
-        tensor.withUnsafeMutableBuffer { target in
-            UnsafeMutableRawBufferPointer(target).copyBytes(from: bytes[data...])
-        }
-        return tensor
+        return RawArray(
+            shape: shape, kind: String(kind.dropFirst(2).dropLast()), bytes: bytes[data...])
     }
 
     /// What stands after `'key':` up to the next comma outside parentheses, or the closing brace.

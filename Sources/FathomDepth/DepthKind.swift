@@ -1,5 +1,5 @@
 /// What the numbers of a depth map mean.
-public enum DepthKind: String, CaseIterable, Hashable, Sendable {
+public enum DepthKind: String, CaseIterable, Hashable, Sendable, Codable {
     /// Relative inverse depth: large is near, 0 is infinitely far; scale (and for many networks shift) unknown.
     case inverseDepth = "inverse-depth"
     /// Relative depth along the optical axis: large is far; scale unknown.

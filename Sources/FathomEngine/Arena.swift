@@ -19,8 +19,8 @@ struct ArenaLayout: Sendable {
 
     /// Numbers of a cache line: buffers begin on one.
     private static let alignment = Tensor.alignment / MemoryLayout<Float>.stride
-    /// Numbers between buffers: kernels may read a whole vector at a buffer's end.
-    private static let margin = 16
+    /// Numbers between buffers: kernels may read a whole panel's columns at a buffer's end.
+    private static let margin = 32
 
     /// Largest first, each at the lowest place that is free for its whole life.
     ///

@@ -7,15 +7,23 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// Names of the engine's choices that are not to be made.
+    let disabled: Set<String>
     private(set) var steps: [PlannedStep] = []
     private(set) var buffers: [ArenaLayout.Buffer] = []
-    private(set) var inputs: [String: Int] = [:]
+    private(set) var inputs: [String: PlannedEdge] = [:]
+    /// Edges that are not floating point, by their numbers among the session's boxes.
+    private var boxes: [String: Int] = [:]
     private var places: [String: [Layout: Place]] = [:]
     /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
     /// that output.
     private(set) var expansions: [String: Node] = [:]
 
-    init(_ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet) {
+    init(
+        _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
+        disabled: Set<String>
+    ) {
+        self.disabled = disabled
         self.graph = graph
         // Kernels compute every floating-point type in float32.
         self.facts = facts.mapValues(\.computed)
@@ -25,30 +33,45 @@ struct Planner {
     /// The kernels in use, and how they want weights packed.
     var kernels: Kernels { Kernels(instructionSet) }
 
+    /// How many edges are not floating point.
+    var boxCount: Int { boxes.count }
+
     /// Plans all nodes; returns where each output lies.
-    mutating func plan() throws(FathomError) -> [String: Place] {
+    mutating func plan() throws(FathomError) -> [String: PlannedEdge] {
         for input in graph.inputs {
             guard let fact = facts[input.name] else { continue }
-            guard fact.type == .float else {
-                throw error(
-                    "its input '\(input.name)' is not floating point, which is not supported")
+            let store: PlannedEdge.Store
+            if fact.type == .float {
+                let buffer = newBuffer(fact.shape.count)
+                places[input.name] = [.planar: .buffer(buffer)]
+                store = .floats(.buffer(buffer))
+            } else {
+                store = .box(box(input.name))
             }
-            let buffer = newBuffer(fact.shape.count)
-            inputs[input.name] = buffer
-            places[input.name] = [.planar: .buffer(buffer)]
+            inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
         expansions = try findExpansions()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
-        var outputs: [String: Place] = [:]
+        var outputs: [String: PlannedEdge] = [:]
         for output in graph.outputs {
-            let place = try operand(output.name, .planar)
-            outputs[output.name] = place
-            // Inputs and outputs keep their memory throughout.
-            if case .buffer(let buffer) = place { buffers[buffer].last = Int.max }
+            guard let fact = facts[output.name] else { continue }
+            let store: PlannedEdge.Store
+            if fact.type == .float {
+                let place = try operand(output.name, .planar)
+                // Inputs and outputs keep their memory throughout.
+                if let buffer = place.buffer { buffers[buffer].last = Int.max }
+                store = .floats(place)
+            } else if let constant = fact.constant {
+                store = .constant(constant)
+            } else {
+                store = .box(box(output.name))
+            }
+            outputs[output.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
-        for buffer in inputs.values {
+        for case .floats(let place) in inputs.values.map(\.store) {
+            guard let buffer = place.buffer else { continue }
             buffers[buffer].first = -1
             buffers[buffer].last = Int.max
         }
@@ -61,6 +84,9 @@ struct Planner {
         }
         let operands = Operands(
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
+        guard entry.lowering == .quantized || isNumeric(node) else {
+            return try lowerReference(operands, entry)
+        }
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
@@ -70,9 +96,35 @@ struct Planner {
             case .view: try lowerView(operands)
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
-            case .reference: false
+            case .reference: try lowerByName(operands)
+            case .quantized: false
             }
         if !isLowered { try lowerReference(operands, entry) }
+    }
+
+    /// Plans operators that have a kernel, but no kind of their own.
+    private mutating func lowerByName(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
+        switch operands.node.operation {
+        case Operator.fusedAttention: try lowerAttention(operands)
+        case "LayerNormalization", "RMSNormalization", "InstanceNormalization",
+            "GroupNormalization":
+            try lowerNormalization(operands)
+        case "Softmax", "LogSoftmax": try lowerSoftmax(operands)
+        case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
+            try lowerPool(operands)
+        case "PRelu": try lowerBinary(operands)
+        case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
+        case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
+        default: try lowerUnary(operands)
+        }
+    }
+
+    /// Whether all that a node reads and writes is floating point, constants apart.
+    private func isNumeric(_ node: Node) -> Bool {
+        node.outputs.allSatisfy { $0.isEmpty || facts[$0]?.type == .float }
+            && node.inputs.allSatisfy {
+                $0.isEmpty || facts[$0]?.type == .float || facts[$0]?.constant != nil
+            }
     }
 
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
@@ -102,6 +154,13 @@ struct Planner {
         return buffers.count - 1
     }
 
+    /// The number among the session's boxes of an edge that is not floating point.
+    mutating func box(_ name: String) -> Int {
+        if let number = boxes[name] { return number }
+        boxes[name] = boxes.count
+        return boxes.count - 1
+    }
+
     /// Numbers that a shape takes in a layout.
     static func count(_ shape: Shape, _ layout: Layout) -> Int {
         guard layout == .blocked else { return shape.count }
@@ -129,16 +188,11 @@ struct Planner {
     /// An edge in a layout; a step that reorders it is added where it lies in the other one only.
     mutating func operand(_ name: String, _ layout: Layout) throws(FathomError) -> Place {
         if let place = places[name]?[layout] { return place }
-        if let constant = facts[name]?.constant {
-            guard layout == .planar, let tensor = constant.tensor else {
-                throw error("the constant '\(name)' is used where data is wanted")
-            }
-            return .constant(tensor)
-        }
+        if let constant = facts[name]?.constant { return .constant(tensor(constant, layout)) }
         let shape = try shape(name)
         let other: Layout = layout == .planar ? .blocked : .planar
         guard let source = places[name]?[other] else {
-            throw error("the edge '\(name)' is not floating point, which is not supported")
+            throw error("the edge '\(name)' is used before it is computed")
         }
         let target = newBuffer(Self.count(shape, layout))
         append(ReorderStep.planned(name, shape, from: source, to: target, layout, kernels))
@@ -146,9 +200,33 @@ struct Planner {
         return .buffer(target)
     }
 
+    /// A constant in a layout.
+    private func tensor(_ constant: Value, _ layout: Layout) -> Tensor {
+        let shape = constant.shape
+        let planar = constant.tensor ?? Tensor(shape: shape, values: constant.floatValues)
+        guard layout == .blocked else { return planar }
+        let plane = shape.count / max(1, shape[0] * shape[1])
+        let blocks = Kernels.blocks(shape[1])
+        let blocked = Tensor(shape: [Self.count(shape, .blocked)])
+        planar.withUnsafeBuffer { source in
+            blocked.withUnsafeMutableBuffer { target in
+                for index in source.indices {
+                    let (channel, pixel) = (index / plane % shape[1], index % plane)
+                    let block = index / (plane * shape[1]) * blocks + channel / Kernels.block
+                    target[(block * plane + pixel) * Kernels.block + channel % Kernels.block] =
+                        source[index]
+                }
+            }
+        }
+        return blocked
+    }
+
+    /// Where an edge lies in a layout, if it does.
+    func place(_ name: String, _ layout: Layout) -> Place? { places[name]?[layout] }
+
     /// Adds a step and lengthens the lives of what it uses.
     mutating func append(_ step: PlannedStep) {
-        for case .buffer(let buffer) in step.reads { buffers[buffer].last = steps.count }
+        for buffer in step.reads.compactMap(\.buffer) { buffers[buffer].last = steps.count }
         for buffer in step.writes { buffers[buffer].last = steps.count }
         steps.append(step)
     }

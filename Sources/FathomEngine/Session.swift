@@ -10,15 +10,17 @@ public final class Session: @unchecked Sendable {
 
     /// Names and shapes of the inputs.
     public let inputShapes: [String: Shape]
+    /// Names of the inputs, and the kind of each one's elements.
+    public let inputTypes: [String: ElementType]
     /// Names and shapes of the outputs.
     public let outputShapes: [String: Shape]
-    private let plan: Plan
-    private let pool: WorkerPool
+    let plan: Plan
+    let pool: WorkerPool
     private let memory: Memory
-    private let steps: [BoundStep]
+    let steps: [BoundStep]
 
     /// A step with what its chunks call, made once so that a run allocates nothing.
-    private struct BoundStep {
+    struct BoundStep {
         let step: any Step
         let body: @Sendable (Int) -> Void
     }
@@ -36,9 +38,11 @@ public final class Session: @unchecked Sendable {
                 remedy: "Use fp32")
         }
         let rewritten = try GraphPass.apply(
-            to: graph, inputShapes: inputShapes, disabled: options.disabledPasses)
+            to: graph, inputShapes: inputShapes,
+            disabled: options.disabledPasses.subtracting(Plan.choices))
         let plan = try Plan(
-            rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet)
+            rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet,
+            disabled: options.disabledPasses)
         self.init(plan, pool: options.pool)
     }
 
@@ -51,32 +55,42 @@ public final class Session: @unchecked Sendable {
         let base = UnsafeMutableRawPointer.allocate(
             byteCount: count * MemoryLayout<Float>.stride, alignment: Tensor.alignment
         ).bindMemory(to: Float.self, capacity: count)
+        let memory = Memory(
+            base: base, offsets: plan.arena.offsets, boxes: BoxedValues(count: plan.boxes))
         for input in plan.inputs.values {
-            (base + plan.arena.offsets[input.buffer]).initialize(
-                repeating: 0, count: input.shape.count)
+            switch input.store {
+            case .floats(.buffer(let number)):
+                memory.writable(number).initialize(repeating: 0, count: input.shape.count)
+            case .box(let number):
+                memory.boxes.values[number] = .integers(
+                    IntegerTensor(
+                        shape: input.shape, values: Array(repeating: 0, count: input.shape.count),
+                        type: input.type))
+            case .floats, .constant: break
+            }
         }
-        let memory = Memory(base: base, offsets: plan.arena.offsets)
         self.memory = memory
         steps = plan.steps.map { planned in
             let step = planned.bind(memory)
             return BoundStep(step: step, body: { step.run($0) })
         }
         inputShapes = plan.inputs.mapValues(\.shape)
+        inputTypes = plan.inputs.mapValues(\.type)
         outputShapes = plan.outputs.mapValues(\.shape)
     }
 
     deinit { memory.base.deallocate() }
 
-    /// Fills an input in place, row-major (a picture: N×C×H×W). What it holds stays until it is filled anew.
+    /// Fills a floating-point input in place, row-major (a picture: N×C×H×W). What it holds stays until it is
+    /// filled anew.
     public func withInput<R>(
         _ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> R
     ) -> R {
-        guard let input = plan.inputs[name] else {
-            preconditionFailure("the model has no input '\(name)'")
+        guard let input = plan.inputs[name], case .floats(.buffer(let number)) = input.store else {
+            preconditionFailure("the model has no floating-point input '\(name)'")
         }
         return body(
-            UnsafeMutableBufferPointer(
-                start: memory.writable(input.buffer), count: input.shape.count))
+            UnsafeMutableBufferPointer(start: memory.writable(number), count: input.shape.count))
     }
 
     /// Computes the outputs from what the inputs hold.
@@ -84,51 +98,55 @@ public final class Session: @unchecked Sendable {
         for step in steps { try run(step) }
     }
 
-    /// Reads an output in place, row-major; valid until the next `execute`.
+    /// Reads a floating-point output in place, row-major; valid until the next `execute`.
     public func withOutput<R>(
         _ name: String, _ body: (UnsafeBufferPointer<Float>, Shape) -> R
     ) -> R {
-        guard let output = plan.outputs[name] else {
-            preconditionFailure("the model has no output '\(name)'")
+        guard let output = plan.outputs[name], case .floats(let place) = output.store else {
+            preconditionFailure("the model has no floating-point output '\(name)'")
         }
         return body(
-            UnsafeBufferPointer(
-                start: memory.readable(output.place), count: output.shape.count), output.shape)
+            UnsafeBufferPointer(start: memory.readable(place), count: output.shape.count),
+            output.shape)
     }
 
-    /// Fills all inputs, computes, and copies all outputs; checks names and shapes.
-    public func run(_ inputs: [String: Tensor]) throws(FathomError) -> [String: Tensor] {
-        for (name, shape) in inputShapes {
-            guard let tensor = inputs[name], tensor.shape == shape else {
-                let given = inputs[name].map { "\($0.shape)" } ?? "missing"
+    /// Fills all inputs, computes, and copies all outputs; checks names, shapes and types.
+    public func run(_ inputs: [String: Value]) throws(FathomError) -> [String: Value] {
+        for (name, edge) in plan.inputs {
+            guard let value = inputs[name], value.shape == edge.shape, value.type == edge.type
+            else {
+                let given = inputs[name].map { "\($0.type.rawValue) \($0.shape)" } ?? "missing"
                 throw FathomError(
                     operation: "run", subject: "model \(plan.name)",
-                    cause: "the input '\(name)' is \(given) where the plan has \(shape)")
+                    cause:
+                        "the input '\(name)' is \(given) where the plan has \(edge.type.rawValue) \(edge.shape)"
+                )
             }
-            withInput(name) { target in
-                tensor.withUnsafeBuffer { _ = target.update(from: $0) }
+            switch (edge.store, value) {
+            case (.box(let number), _): memory.boxes.values[number] = value
+            case (_, .floats(let tensor)):
+                withInput(name) { target in
+                    tensor.withUnsafeBuffer { _ = target.update(from: $0) }
+                }
+            default: break
             }
         }
         try execute()
-        return outputShapes.keys.reduce(into: [:]) { results, name in
-            results[name] = withOutput(name) { Tensor(shape: $1, values: $0) }
+        return plan.outputs.reduce(into: [:]) { results, output in
+            switch output.value.store {
+            case .floats:
+                results[output.key] = withOutput(output.key) {
+                    .floats(Tensor(shape: $1, values: $0))
+                }
+            case .box(let number): results[output.key] = memory.boxes.values[number]
+            case .constant(let value): results[output.key] = value
+            }
         }
     }
 
-    /// Computes the outputs once and says how long each step took, in order.
-    public func profile() throws(FathomError) -> [(
-        node: String, operation: String, seconds: Double
-    )] {
-        var result: [(node: String, operation: String, seconds: Double)] = []
-        let clock = ContinuousClock()
-        for (planned, step) in zip(plan.steps, steps) {
-            let start = clock.now
-            try run(step)
-            let time = (clock.now - start).components
-            let seconds = Double(time.seconds) + Double(time.attoseconds) * 1e-18
-            result.append((planned.node, planned.operation, seconds))
-        }
-        return result
+    /// As `run` for a network all of whose inputs are floating point; leaves out outputs that are not.
+    public func run(_ inputs: [String: Tensor]) throws(FathomError) -> [String: Tensor] {
+        try run(inputs.mapValues(Value.floats)).compactMapValues(\.tensor)
     }
 
     private func run(_ bound: BoundStep) throws(FathomError) {

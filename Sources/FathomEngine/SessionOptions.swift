@@ -52,7 +52,7 @@ public struct SessionOptions: Sendable {
     public var pool: WorkerPool
     /// The highest instruction set to use.
     public var instructionSet: InstructionSet
-    /// Names of passes (`GraphPass.name`) to leave out.
+    /// Names of passes (`GraphPass.name`) and of the engine's choices (`Plan.choices`) to leave out.
     public var disabledPasses: Set<String>
     /// The numbers to compute with; only `fp32` so far.
     public var precision: Precision

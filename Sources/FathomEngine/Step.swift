@@ -1,5 +1,6 @@
 import CKernels
 import FathomCore
+import FathomGraph
 
 /// The C kernels at one instruction set.
 struct Kernels: @unchecked Sendable {
@@ -29,14 +30,33 @@ enum Layout: Hashable, Sendable {
 enum Place: Sendable {
     /// A buffer of the plan, by number.
     case buffer(Int)
+    /// What a buffer holds from some number on.
+    case part(Int, offset: Int)
     /// Weights and other constants.
     case constant(Tensor)
+
+    /// The buffer it lies in, if it is not constant.
+    var buffer: Int? {
+        switch self {
+        case .buffer(let number), .part(let number, _): number
+        case .constant: nil
+        }
+    }
+}
+
+/// The edges of a session that are not floating point, by number. They are few and small: indices, masks, sizes.
+final class BoxedValues: @unchecked Sendable {
+    // Sendable: written by one step at a time, each of one chunk, and by the session's one caller.
+    var values: [Value?]
+
+    init(count: Int) { values = Array(repeating: nil, count: count) }
 }
 
 /// Finds the memory of places once the arena exists.
 struct Memory {
     let base: UnsafeMutablePointer<Float>
     let offsets: [Int]
+    let boxes: BoxedValues
 
     func writable(_ buffer: Int) -> UnsafeMutablePointer<Float> { base + offsets[buffer] }
 
@@ -44,6 +64,7 @@ struct Memory {
     func readable(_ place: Place) -> UnsafePointer<Float> {
         switch place {
         case .buffer(let number): return UnsafePointer(writable(number))
+        case .part(let number, let offset): return UnsafePointer(writable(number) + offset)
         case .constant(let tensor):
             return tensor.withUnsafeBuffer { $0.baseAddress } ?? UnsafePointer(base)
         }

@@ -23,31 +23,54 @@ public struct GraphSummary: Sendable {
     public init(_ graph: Graph, inputShapes: [String: Shape]) throws(FathomError) {
         let facts = try graph.facts(inputShapes: inputShapes)
         var counts: [String: Int] = [:]
-        var total = 0
-        for node in graph.nodes {
-            counts[node.operation, default: 0] += 1
-            let operands = Operands(
-                node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
-            switch Operator.table[node.operation]?.lowering {
-            case .convolution:
-                let convolution = try Convolution(operands)
-                let window = convolution.window
-                total +=
-                    convolution.outputShape.count * convolution.inputChannels / convolution.groups
-                    * window.rows.kernel * window.columns.kernel
-            case .matrix:
-                let product = try MatrixProduct(operands)
-                total += product.outputShape.count * product.depth
-            default: continue
-            }
-        }
+        for node in graph.nodes { counts[node.operation, default: 0] += 1 }
         operators = counts.map { Usage(operation: $0, count: $1) }.sorted {
             ($1.count, $0.operation) < ($0.count, $1.operation)
         }
         parameters = graph.initializers.values.reduce(0) { $0 + ($1.tensor?.count ?? 0) }
-        multiplyAdds = total
+        multiplyAdds = try Self.costs(graph, facts).reduce(0) { $0 + $1.multiplyAdds }
         outputShapes = graph.outputs.reduce(into: [:]) { shapes, output in
             shapes[output.name] = facts[output.name]?.shape
         }
+    }
+
+    /// The arithmetic of one node.
+    public struct NodeCost: Hashable, Sendable {
+        /// The node's name.
+        public let node: String
+        /// Multiplications with an addition in a convolution or matrix product; 0 for all else.
+        public let multiplyAdds: Int
+    }
+
+    /// The arithmetic of every node, in order, for inputs of the given shapes.
+    public static func costs(
+        _ graph: Graph, inputShapes: [String: Shape]
+    ) throws(FathomError) -> [NodeCost] {
+        try costs(graph, graph.facts(inputShapes: inputShapes))
+    }
+
+    private static func costs(
+        _ graph: Graph, _ facts: [String: Fact]
+    ) throws(FathomError) -> [NodeCost] {
+        var costs: [NodeCost] = []
+        for node in graph.nodes {
+            let operands = Operands(
+                node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
+            var count = 0
+            switch Operator.table[node.operation]?.lowering {
+            case .convolution:
+                let convolution = try Convolution(operands)
+                let window = convolution.window
+                count =
+                    convolution.outputShape.count * convolution.inputChannels / convolution.groups
+                    * window.rows.kernel * window.columns.kernel
+            case .matrix:
+                let product = try MatrixProduct(operands)
+                count = product.outputShape.count * product.depth
+            default: break
+            }
+            costs.append(NodeCost(node: node.name, multiplyAdds: count))
+        }
+        return costs
     }
 }

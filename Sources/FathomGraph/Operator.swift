@@ -85,7 +85,7 @@ extension Operands<Fact> {
     /// The elements of an input that decides about shapes and must be constant.
     func constant(_ index: Int, _ what: String) throws(FathomError) -> Value {
         guard let value = try required(index).constant else {
-            throw node.error("its \(what) depends on the data, which is not supported")
+            throw node.error("its \(what) \(FathomError.dependence)")
         }
         return value
     }
@@ -94,6 +94,13 @@ extension Operands<Fact> {
     func optionalConstant(_ index: Int, _ what: String) throws(FathomError) -> Value? {
         optional(index) == nil ? nil : try constant(index, what)
     }
+}
+
+extension FathomError {
+    fileprivate static let dependence = "depends on the data, so it cannot be planned"
+
+    /// Whether a network cannot be planned because shapes within it depend on the elements of its inputs.
+    public var isDataDependence: Bool { cause.hasSuffix(Self.dependence) }
 }
 
 extension Operands<Value> {
@@ -144,6 +151,8 @@ public enum Lowering: Hashable, Sendable, CaseIterable {
     case matrix
     /// Blocks of one tensor behind those of another.
     case concatenation
+    /// Whole numbers of 8 bits that stand for real ones.
+    case quantized
     /// The reference evaluation, called at run time: right, slow, and it allocates.
     case reference
 }
@@ -234,7 +243,8 @@ public struct Operator: Sendable {
             branches, indexing, scatters, orderings, rearrangements, generators,
             softmaxes, channelNormalizations, layerNormalizations, recurrences, attentions,
             samplers, products, losses, dropouts,
-
+            fusedProducts, fusedAttentions,
+            quantizations, integerProducts,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.

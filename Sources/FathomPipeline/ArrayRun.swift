@@ -1,12 +1,14 @@
 import FathomCore
 import FathomEngine
+import FathomGraph
 import Foundation
+import Logging
 
 /// A network run on arrays from files, every output written as a file: the way an outside script compares.
 public struct ArrayRun: Sendable {
     /// A name or an ONNX file.
     public var model: String
-    /// Input names and the `.npy` files that hold them (float32, C order).
+    /// Input names and the `.npy` files that hold them (C order; any kind of numbers).
     public var inputs: [String: String] = [:]
     /// Where `NAME.npy` of each output goes; it is made if need be.
     public var outputFolder: String
@@ -18,6 +20,8 @@ public struct ArrayRun: Sendable {
     public var threads: Int?
     /// Passes to leave out.
     public var disabledPasses: Set<String> = []
+    /// Where it says that a network cannot be planned.
+    public var logger: Logger?
 
     /// A run without inputs yet.
     public init(model: String, outputFolder: String) {
@@ -28,21 +32,15 @@ public struct ArrayRun: Sendable {
     /// Runs; gives name, file and shape of every output.
     public func run() throws(FathomError) -> [(name: String, path: String, shape: Shape)] {
         let network = try Network(model)
-        var tensors: [String: Tensor] = [:]
-        for (name, path) in inputs { tensors[name] = try NumpyFile.read(path) }
-        for input in network.graph.inputs where tensors[input.name] == nil {
+        var values: [String: Value] = [:]
+        for (name, path) in inputs { values[name] = try NumpyFile.readValue(path) }
+        for input in network.graph.inputs where values[input.name] == nil {
             throw FathomError(
                 .usage, operation: "run", subject: "the model \(model)",
                 cause: "its input '\(input.name)' was not given",
                 remedy: "Add --input \(input.name)=FILE.npy")
         }
-        let pool = threads.map { WorkerPool(threads: max(1, min($0, 256))) } ?? .machine
-        let session = try Session(
-            network.graph, inputShapes: tensors.mapValues(\.shape),
-            options: SessionOptions(
-                pool: pool, instructionSet: instructionSet, disabledPasses: disabledPasses,
-                precision: precision))
-        let outputs = try session.run(tensors)
+        let outputs = try outputs(network.graph, values)
         do {
             try FileManager.default.createDirectory(
                 atPath: outputFolder, withIntermediateDirectories: true)
@@ -53,12 +51,31 @@ public struct ArrayRun: Sendable {
         }
         var written: [(name: String, path: String, shape: Shape)] = []
         for info in network.graph.outputs {
-            guard let tensor = outputs[info.name] else { continue }
+            guard let value = outputs[info.name] else { continue }
             let file = String(info.name.map { "/:".contains($0) ? "_" : $0 })
             let path = (outputFolder as NSString).appendingPathComponent("\(file).npy")
-            try NumpyFile.write(tensor, to: path)
-            written.append((info.name, path, tensor.shape))
+            try NumpyFile.write(value, to: path)
+            written.append((info.name, path, value.shape))
         }
         return written
+    }
+
+    /// Plans and runs; where shapes depend on the data, evaluates operator by operator.
+    private func outputs(
+        _ graph: Graph, _ values: [String: Value]
+    ) throws(FathomError) -> [String: Value] {
+        let pool = threads.map { WorkerPool(threads: max(1, min($0, 256))) } ?? .machine
+        let options = SessionOptions(
+            pool: pool, instructionSet: instructionSet, disabledPasses: disabledPasses,
+            precision: precision)
+        let session: Session
+        do throws(FathomError) {
+            session = try Session(
+                graph, inputShapes: values.mapValues(\.shape), options: options)
+        } catch  where error.isDataDependence {
+            logger?.warning("\(error); it is evaluated operator by operator, slowly")
+            return try graph.evaluate(values)
+        }
+        return try session.run(values)
     }
 }

@@ -42,7 +42,9 @@ public struct NetworkDescription: Sendable, Codable {
         sha256 = try network.sha256()
         inputs = graph.inputs.map(Self.port)
         outputs = graph.outputs.map(Self.port)
-        metadata = graph.metadata
+        metadata =
+            network.cardSource.isFile
+            ? graph.metadata : graph.metadata.filter { !$0.key.hasPrefix("fathom.") }
         let card = try ModelCard(
             metadata: graph.metadata, subject: "model \(network.name)", defaultName: network.name)
         self.card = [
@@ -50,18 +52,12 @@ public struct NetworkDescription: Sendable, Codable {
             "std": card.std.map { "\($0)" }.joined(separator: ","),
             "sizeMultiple": "\(card.sizeMultiple)", "size": "\(card.size)",
             "output": card.outputKind.rawValue, "license": card.license,
-            "source": metadata.keys.contains { $0.hasPrefix("fathom.") }
-                ? "the file's own metadata"
-                : "assumed: override with --mean, --std, --output-kind, --size",
+            "source": network.cardSource.words,
         ]
         var counts: [String: Int] = [:]
         for node in graph.nodes { counts[node.operation, default: 0] += 1 }
         operators = counts
-        var shapes: [String: Shape] = [:]
-        let asked = try size.map { (text) throws(FathomError) in try Self.read(size: text) }
-        for input in graph.inputs {
-            shapes[input.name] = Self.shape(of: input, asked: asked, card: card)
-        }
+        let shapes = try InputShapes(size: size, card: card).shapes(of: graph)
         // A graph whose shapes depend on more than a picture's size is described without its cost.
         let summary = try? GraphSummary(graph, inputShapes: shapes)
         parameters =
@@ -104,35 +100,5 @@ public struct NetworkDescription: Sendable, Codable {
         Port(
             name: info.name, shape: (info.dimensions ?? []).map(\.description),
             type: "\(info.type)")
-    }
-
-    private static func read(size: String) throws(FathomError) -> (width: Int, height: Int) {
-        let parts = size.lowercased().split(separator: "x").map { Int($0) }
-        guard parts.count == 2, let width = parts[0], let height = parts[1],
-            (1...8192).contains(width), (1...8192).contains(height)
-        else {
-            throw FathomError(
-                .usage, operation: "use", subject: "--size \(size)",
-                cause: "it isn't a size", remedy: "Give WxH such as 384x224")
-        }
-        return (width, height)
-    }
-
-    /// Free dimensions get what a 16:9 picture would: batch 1, the card's long side.
-    private static func shape(
-        of input: ValueInfo, asked: (width: Int, height: Int)?, card: ModelCard
-    ) -> Shape {
-        let geometry = NetworkGeometry(
-            width: 16, height: 9, sampleAspectRatio: Rational(1, 1), longSide: card.size,
-            multiple: card.sizeMultiple)
-        let usual = [
-            1, 3, asked?.height ?? geometry.inputHeight, asked?.width ?? geometry.inputWidth,
-        ]
-        let dimensions = input.dimensions ?? []
-        return Shape(
-            dimensions.enumerated().map { place, dimension in
-                if case .fixed(let length) = dimension { return length }
-                return dimensions.count == 4 ? usual[place] : 1
-            })
     }
 }

@@ -20,6 +20,11 @@ enum Terminal {
         FileHandle.standardError.write(Data((line + "\n").utf8))
     }
 
+    /// One line to standard output, at once: another program waits for it.
+    static func answer(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+
     /// Text to standard error as it is.
     static func raw(_ text: String) {
         FileHandle.standardError.write(Data(text.utf8))

@@ -4,7 +4,7 @@ import FathomGraph
 import Testing
 
 /// Numbers that look random and are the same every time.
-private func numbers(_ shape: Shape, seed: Int) -> Tensor {
+func numbers(_ shape: Shape, seed: Int) -> Tensor {
     var state = UInt64(seed)
     return Tensor(
         shape: shape,

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Memory with numbers after its end that must stay.
-private final class Guarded {
+final class Guarded {
     private static let canary = Float(bitPattern: 0x7FC1_2345)
     private static let margin = 64
     let pointer: UnsafeMutablePointer<Float>
@@ -26,7 +26,7 @@ private final class Guarded {
     }
 }
 
-private func wave(_ index: Int) -> Float { Float((index * 37) % 101) / 25 - 2 }
+func wave(_ index: Int) -> Float { Float((index * 37) % 101) / 25 - 2 }
 
 private let available = [FATHOM_ISA_SCALAR, FATHOM_ISA_AVX2, FATHOM_ISA_AVX512]
     .filter { $0.rawValue <= fathom_isa_available().rawValue }

@@ -8,4 +8,7 @@
 #include "samples16.h"
 #include "spin.h"
 #include "network.h"
+#include "matrix.h"
+#include "tensor.h"
+#include "peak.h"
 #include "color.h"

@@ -34,6 +34,21 @@ typedef struct fathom_region {
     int32_t first_row, last_row, first_column, last_column, first_block, last_block;
 } fathom_region;
 
+/// A part of a 3×3 convolution by Winograd's algorithm: tiles of the output from first to before last, row by row, and
+/// blocks of its channels.
+typedef struct fathom_winograd {
+    int32_t tile;  // pixels of a tile's side: 4 or 2
+    int32_t first_tile, last_tile, first_block, last_block;
+} fathom_winograd;
+
+/// Numbers from block to block of so many tiles' transforms: whole pieces of 4, the shortest that kernels write.
+static inline ptrdiff_t fathom_winograd_block(ptrdiff_t tiles) { return (tiles + 3) / 4 * 4 * FATHOM_BLOCK; }
+
+/// Numbers from point to point: an odd number of cache lines, so that a tile's points do not fall on the same one.
+static inline ptrdiff_t fathom_winograd_point(ptrdiff_t channels, ptrdiff_t tiles) {
+    return (((channels + FATHOM_BLOCK - 1) / FATHOM_BLOCK * fathom_winograd_block(tiles) / 16) | 1) * 16;
+}
+
 /// Functions of one number; a and b are its settings.
 typedef enum fathom_unary {
     FATHOM_CLIP,          // min(max(x, a), b)
@@ -48,6 +63,24 @@ typedef enum fathom_unary {
     FATHOM_EXPONENTIAL,
     FATHOM_MAGNITUDE,
     FATHOM_NEGATION,
+    FATHOM_ERF,                // 2/√π ∫₀ˣ exp(−t²) dt, to within 4·10⁻⁷
+    FATHOM_GELU,               // x/2 · (1 + erf(x/√2))
+    FATHOM_GELU_TANH,          // x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³)))
+    FATHOM_SWISH,              // x / (1 + exp(−a·x))
+    FATHOM_MISH,               // x · tanh(log(1 + exp(x)))
+    FATHOM_LOGARITHM,
+    FATHOM_RECIPROCAL,
+    FATHOM_FLOOR,
+    FATHOM_CEILING,
+    FATHOM_ROUND,              // ties to even
+    FATHOM_SIGN,
+    FATHOM_SOFTSIGN,           // x / (1 + |x|)
+    FATHOM_SELU,               // b · (x > 0 ? x : a·(exp(x) − 1))
+    FATHOM_CELU,               // x > 0 ? x : a·(exp(x/a) − 1)
+    FATHOM_THRESHOLDED_RELU,   // x > a ? x : 0
+    FATHOM_SHRINK,             // x < −a ? x + b : x > a ? x − b : 0
+    FATHOM_SINE,
+    FATHOM_COSINE,
 } fathom_unary;
 
 /// Functions of two numbers.
@@ -58,6 +91,8 @@ typedef enum fathom_binary {
     FATHOM_DIVIDE,
     FATHOM_MINIMUM,
     FATHOM_MAXIMUM,
+    FATHOM_POWER,
+    FATHOM_PRELU,  // x < 0 ? y·x : x
 } fathom_binary;
 
 /// The kernels at one instruction set.
@@ -69,6 +104,13 @@ typedef struct fathom_network_kernels {
     /// packed [group of blocks][kernel row][kernel column][input channel][8 × the group's blocks]; the last group
     /// may have fewer blocks.
     void (*dense)(const fathom_conv *conv, const fathom_region *region);
+
+    /// As `dense` for 3×3 taps, stride and dilation 1, and a blocked input. `scratch` holds (tile + 2)² points of
+    /// the tiles' input channels and as many of a group of output channels. Weights are those of `winograd_weights`.
+    void (*winograd)(const fathom_conv *conv, const fathom_winograd *part, float *scratch);
+
+    /// Transforms weights [output][input][3][3] to [group of blocks][point][input][8 × the group's blocks].
+    void (*winograd_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t tile, float *packed);
 
     /// Channel c of the input reaches channel c of the output; both are blocked. Weights are packed
     /// [block][kernel row][kernel column][8].

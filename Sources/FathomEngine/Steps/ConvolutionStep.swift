@@ -86,10 +86,32 @@ extension Planner {
         let residual = try node.inputs.count > 3 ? operand(node.inputs[3], .blocked) : nil
         let output = try result(node.outputs[0], .blocked)
         let groupBlocks = Int(kernels.table.group_blocks)
-        let packed = PackedWeights(source, groupBlocks: groupBlocks)
         let geometry = ConvolutionGeometry(
             convolution, isPlanar: isPlanar, isDepthwise: isDepthwise, groupBlocks: groupBlocks)
         let kernels = kernels
+        if !disabled.contains(WinogradStep.name), !isPlanar,
+            let winograd = WinogradGeometry(source, groupBlocks: groupBlocks)
+        {
+            let packed = PackedWeights(source, tile: winograd.tile, kernels)
+            let scratch = newBuffer(winograd.slots * winograd.slotCount)
+            append(
+                PlannedStep(
+                    node: node.name, operation: "Winograd \(winograd.tile), \(node.operation)",
+                    reads: [input] + (residual.map { [$0] } ?? []), writes: [output, scratch],
+                    worksInPlace: false
+                ) { memory in
+                    var conv = geometry.conv
+                    conv.input = memory.readable(input)
+                    conv.output = memory.writable(output)
+                    conv.residual = residual.map(memory.readable)
+                    conv.weights = memory.readable(.constant(packed.weights))
+                    conv.bias = memory.readable(.constant(packed.bias))
+                    return WinogradStep(
+                        conv, winograd, kernels: kernels, scratch: memory.writable(scratch))
+                })
+            return true
+        }
+        let packed = PackedWeights(source, groupBlocks: groupBlocks)
         append(
             PlannedStep(
                 node: node.name, operation: node.operation,

@@ -14,6 +14,20 @@ struct PackedWeights: Sendable {
             source.isDepthwise ? packing.depthwise() : packing.dense(groupBlocks: groupBlocks)
         bias = packing.bias(source.bias)
     }
+
+    /// Those of a 3×3 convolution by Winograd's algorithm, with tiles of so many pixels a side.
+    init(_ source: ConstantConvolution, tile: Int, _ kernels: Kernels) {
+        let convolution = source.convolution
+        weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, convolution)])
+        weights.withUnsafeMutableBuffer { target in
+            source.weights.withUnsafeBuffer { taps in
+                kernels.table.winograd_weights(
+                    taps.baseAddress, Int32(convolution.outputChannels),
+                    Int32(convolution.inputChannels), Int32(tile), target.baseAddress)
+            }
+        }
+        bias = WeightPacking(convolution: convolution, weights: source.weights).bias(source.bias)
+    }
 }
 
 private struct WeightPacking {

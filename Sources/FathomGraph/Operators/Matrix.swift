@@ -30,12 +30,13 @@ public struct MatrixProduct: Sendable {
         guard left.type == .float, right.type == .float, left.shape.rank > 0, right.shape.rank > 0
         else { throw node.error("its operands are no matrices of numbers") }
         let isGemm = node.operation == "Gemm"
+        let isFused = node.operation == Operator.fusedProduct
         let isTransposed = (
             left: try node.integer("transA", default: 0) != 0,
             right: try node.integer("transB", default: 0) != 0
         )
         transposesLeft = isGemm && isTransposed.left
-        transposesRight = isGemm && isTransposed.right
+        transposesRight = (isGemm || isFused) && isTransposed.right
         alpha = isGemm ? try node.float("alpha", default: 1) : 1
         beta = isGemm ? try node.float("beta", default: 1) : 0
         var a = left.shape.dimensions
@@ -91,7 +92,9 @@ public struct MatrixProduct: Sendable {
                 }
             }
         }
-        if let bias = operands.optional(2), let broadcast = Broadcast([bias.shape, outputShape]) {
+        if operands.node.operation == "Gemm", let bias = operands.optional(2),
+            let broadcast = Broadcast([bias.shape, outputShape])
+        {
             let values = bias.floatValues
             for (index, position) in broadcast.positions(of: bias.shape).enumerated() {
                 output[index] += beta * values[position]

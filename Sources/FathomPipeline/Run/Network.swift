@@ -16,8 +16,10 @@ public final class Network: Sendable {
     public let name: String
     /// The file; `nil` for the embedded one.
     public let path: String?
-    /// The graph.
+    /// The graph, with the metadata of a known network where its file has none.
     public let graph: Graph
+    /// Where the card comes from.
+    public let cardSource: CardSource
     private let digest = Mutex<String?>(nil)
 
     /// The embedded network for `nil`, "default" or its name; else the ONNX file of that path.
@@ -26,6 +28,7 @@ public final class Network: Sendable {
             path = nil
             name = Self.defaultName
             graph = try Graph(onnx: Self.embeddedBytes, name: Self.defaultName)
+            cardSource = .file
             return
         }
         guard FileManager.default.fileExists(atPath: wanted) else {
@@ -37,7 +40,9 @@ public final class Network: Sendable {
                 remedy: "\(hint)'fathom model list' names the models")
         }
         path = wanted
-        graph = try Graph(onnxFile: wanted)
+        var graph = try Graph(onnxFile: wanted)
+        cardSource = CardSource.describe(&graph, known: try KnownNetworks.all())
+        self.graph = graph
         name = graph.metadata["fathom.name"] ?? URL(fileURLWithPath: wanted).lastPathComponent
     }
 

@@ -6,7 +6,9 @@ import Foundation
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure Fathom on this machine.",
-        subcommands: [BenchPipelineCommand.self, BenchStabilityCommand.self])
+        subcommands: [
+            BenchModelCommand.self, BenchPipelineCommand.self, BenchStabilityCommand.self,
+        ])
 }
 
 /// A whole run beside the floor of decoding and encoding.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Fathom
 import Foundation
+import Logging
 
 /// Networks: which there are, what is in one, running one as it is.
 struct ModelCommand: ParsableCommand {
@@ -8,7 +9,7 @@ struct ModelCommand: ParsableCommand {
         commandName: "model", abstract: "Look into networks, and run them on arrays.",
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
-            ModelConformanceCommand.self,
+            ModelConformanceCommand.self, ModelExportCommand.self,
         ])
 }
 
@@ -101,6 +102,7 @@ struct ModelRunCommand: ParsableCommand {
             job.instructionSet = value
         }
         job.threads = threads
+        job.logger = Logger(label: "fathom") { _ in TerminalLog(isQuiet: false, before: {}) }
         job.disabledPasses = Set(disablePass)
         for (name, path, shape) in try job.run() {
             print("\(name)  \(shape.dimensions.map(String.init).joined(separator: "×"))  \(path)")

@@ -1,0 +1,175 @@
+import CKernels
+import FathomCore
+import FathomEngine
+import FathomGraph
+import Testing
+
+/// One 3×3 convolution of one picture by the kernel, cut into parts of some tiles and one group of channels each.
+private struct Case {
+    let inputs: Int
+    let outputs: Int
+    let height: Int
+    let width: Int
+    let pad: Int
+    let tile: Int
+
+    private var outputHeight: Int { height + 2 * pad - 2 }
+    private var outputWidth: Int { width + 2 * pad - 2 }
+    private var inputBlocks: Int { (inputs + 7) / 8 }
+    private var outputBlocks: Int { (outputs + 7) / 8 }
+    private var outputPlane: Int { outputHeight * outputWidth * 8 }
+
+    private func weight(_ output: Int, _ input: Int, _ y: Int, _ x: Int) -> Float {
+        wave(((output * inputs + input) * 3 + y) * 3 + x)
+    }
+
+    /// The kernel's output, or nil if it wrote where it must not.
+    func run(_ kernels: fathom_network_kernels, residual: Guarded, tilesEach: Int) -> [Float]? {
+        let group = Int(kernels.group_blocks)
+        // What fills up the last block must not matter.
+        let input = Guarded(inputBlocks * height * width * 8) { index in
+            index / (height * width * 8) * 8 + index % 8 < inputs ? wave(index) : .nan
+        }
+        let taps = Guarded(outputs * inputs * 9, wave)
+        let points = (tile + 2) * (tile + 2)
+        let weights = Guarded(outputBlocks * 8 * inputs * points)
+        kernels.winograd_weights(
+            taps.pointer, Int32(outputs), Int32(inputs), Int32(tile), weights.pointer)
+        let bias = Guarded(outputBlocks * 8, wave)
+        let output = Guarded(outputBlocks * outputPlane) { _ in .infinity }
+        let scratch = Guarded(
+            points
+                * (fathom_winograd_point(inputs, tilesEach)
+                    + fathom_winograd_point(8 * min(group, outputBlocks), tilesEach))
+        ) { _ in .nan }
+        var conv = fathom_conv()
+        conv.input = UnsafePointer(input.pointer)
+        conv.weights = UnsafePointer(weights.pointer)
+        conv.bias = UnsafePointer(bias.pointer)
+        conv.residual = UnsafePointer(residual.pointer)
+        conv.output = output.pointer
+        (conv.input_height, conv.input_width) = (Int32(height), Int32(width))
+        (conv.output_height, conv.output_width) = (Int32(outputHeight), Int32(outputWidth))
+        (conv.kernel_height, conv.kernel_width) = (3, 3)
+        (conv.stride_y, conv.stride_x, conv.dilation_y, conv.dilation_x) = (1, 1, 1, 1)
+        (conv.pad_top, conv.pad_left) = (Int32(pad), Int32(pad))
+        (conv.input_channels, conv.input_lanes) = (Int32(inputs), 8)
+        (conv.input_row, conv.input_block) = (width * 8, height * width * 8)
+        conv.output_block = outputPlane
+        (conv.minimum, conv.maximum) = (-100, 100)
+        let tiles = ((outputHeight - 1) / tile + 1) * ((outputWidth - 1) / tile + 1)
+        for first in stride(from: 0, to: tiles, by: tilesEach) {
+            for block in stride(from: 0, to: outputBlocks, by: group) {
+                var part = fathom_winograd(
+                    tile: Int32(tile), first_tile: Int32(first),
+                    last_tile: Int32(min(first + tilesEach, tiles)), first_block: Int32(block),
+                    last_block: Int32(min(block + group, outputBlocks)))
+                kernels.winograd(&conv, &part, scratch.pointer)
+            }
+        }
+        return output.isIntact && scratch.isIntact && weights.isIntact ? output.values : nil
+    }
+
+    func residual() -> Guarded { Guarded(outputBlocks * outputPlane) { wave($0 + 3) } }
+
+    /// The largest difference from the definition in doubles, as a part of the largest sum.
+    func error(_ values: [Float], residual: Guarded) -> Double {
+        var (worst, largest) = (0.0, 0.0)
+        for channel in 0..<outputs {
+            for position in 0..<outputHeight * outputWidth {
+                let (row, column) = (position / outputWidth, position % outputWidth)
+                let place = channel / 8 * outputPlane + position * 8 + channel % 8
+                var sum = Double(wave(channel)) + Double(residual.pointer[place])
+                for tap in 0..<9 {
+                    let (y, x) = (row + tap / 3 - pad, column + tap % 3 - pad)
+                    if y < 0 || x < 0 || y >= height || x >= width { continue }
+                    for input in 0..<inputs {
+                        let element = input / 8 * height * width * 8 + (y * width + x) * 8
+                        sum +=
+                            Double(weight(channel, input, tap / 3, tap % 3))
+                            * Double(wave(element + input % 8))
+                    }
+                }
+                largest = max(largest, abs(sum))
+                let difference = abs(Double(values[place]) - min(max(sum, -100), 100))
+                worst = difference.isNaN ? .infinity : max(worst, difference)
+            }
+        }
+        return worst / largest
+    }
+}
+
+@Suite("Winograd's convolution")
+struct WinogradTests {
+    @Test(
+        "is within 3e-6 of the definition and keeps to its buffers, for all edges and tails",
+        arguments: [2, 4], [0, 1, 2])
+    func kernel(tile: Int, pad: Int) {
+        let sets = [FATHOM_ISA_SCALAR, FATHOM_ISA_AVX2, FATHOM_ISA_AVX512]
+            .filter { $0.rawValue <= fathom_isa_available().rawValue }
+        for (inputs, outputs, height, width, tilesEach) in [
+            (8, 8, 3, 3, 1), (9, 17, 6, 11, 3), (16, 25, 5, 30, 13), (23, 32, 12, 13, 24),
+            (8, 56, 19, 17, 12), (41, 40, 4, 8, 7),
+        ] {
+            let entry = Case(
+                inputs: inputs, outputs: outputs, height: height, width: width, pad: pad,
+                tile: tile)
+            let residual = entry.residual()
+            for isa in sets {
+                let values = entry.run(
+                    fathom_network_kernels_at(isa).pointee, residual: residual,
+                    tilesEach: tilesEach)
+                let error = values.map { entry.error($0, residual: residual) }
+                #expect((error ?? .infinity) < 3e-6, "\(entry) \(isa)")
+            }
+        }
+    }
+
+    private func graph(_ inputs: Int, _ outputs: Int) throws -> Graph {
+        try Graph(
+            name: "convolution", inputs: [ValueInfo(name: "x", dimensions: nil)],
+            outputs: [ValueInfo(name: "y", dimensions: nil)],
+            nodes: [
+                Node(
+                    "Conv", inputs: ["x", "w", "b"], outputs: ["c"],
+                    attributes: ["pads": .integers([1, 1, 1, 1])]),
+                Node("Relu", inputs: ["c"], outputs: ["y"]),
+            ],
+            initializers: [
+                "w": .floats(numbers([outputs, inputs, 3, 3], seed: 3)),
+                "b": .floats(numbers([outputs], seed: 4)),
+            ])
+    }
+
+    @Test(
+        "is chosen where it pays, gives what the direct one gives, and can be switched off",
+        arguments: [(32, 40, 30, 50), (96, 160, 7, 9), (65, 33, 20, 20)])
+    func choice(inputs: Int, outputs: Int, height: Int, width: Int) throws {
+        let graph = try graph(inputs, outputs)
+        let input = numbers([2, inputs, height, width], seed: 1)
+        var results: [[Float]] = []
+        for (threads, disabled) in [(1, ["winograd"]), (1, []), (2, []), (5, [])] {
+            let options = SessionOptions(
+                pool: WorkerPool(threads: threads), disabledPasses: Set(disabled))
+            let session = try Session(
+                graph, inputShapes: ["x": input.shape], options: options)
+            #expect(
+                try session.profile().contains { $0.operation.contains("Winograd") }
+                    == disabled.isEmpty)
+            results.append(try #require(try session.run(["x": input])["y"]).values)
+        }
+        let worst = zip(results[0], results[1]).map { abs($0 - $1) }.max() ?? .infinity
+        #expect(worst < 3e-6 * (results[0].max() ?? 0))
+        #expect(results[1] == results[2])
+        #expect(results[1] == results[3])
+    }
+
+    @Test("is not chosen for few pixels, other windows and strides", arguments: [1, 2])
+    func notChosen(stride: Int) throws {
+        var graph = try graph(32, 32)
+        graph.nodes[0].attributes["strides"] = .integers([stride, stride])
+        let input = numbers(stride == 1 ? [1, 32, 1, 2] : [1, 32, 40, 40], seed: 1)
+        let session = try Session(graph, inputShapes: ["x": input.shape])
+        #expect(try session.profile().allSatisfy { !$0.operation.contains("Winograd") })
+    }
+}
