@@ -36,7 +36,8 @@ struct Planner {
         self.disabled = disabled
         self.precision = precision
         self.graph = graph
-        self.facts = facts
+        // Kernels compute every floating-point type in float32.
+        self.facts = facts.mapValues(\.computed)
         self.instructionSet = instructionSet
     }
 
@@ -144,6 +145,7 @@ struct Planner {
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
         // The one that reads its output plans it.
         if expansions[node.outputs[0]] != nil { return true }
+        guard try shape(node.inputs[0]).rank <= 4 else { return false }
         if try lowerExpandedDepthwise(node) { return true }
         if try lowerNarrowConvolution(node) { return true }
         if try lowerBFloatConvolution(node) { return true }

@@ -21,11 +21,12 @@ extension NumpyFile {
         case "f4": return floating(Float.self) { $0 }
         case "f8": return floating(Double.self) { Float($0) }
         case "f2": return floating(UInt16.self) { Float($0.asHalf) }
-        case "i8", "u8": return whole(Int64.self, .int64)
+        case "i8": return whole(Int64.self, .int64)
+        case "u8": return whole(UInt64.self, .uint64)
         case "i4": return whole(Int32.self, .int32)
-        case "u4": return whole(UInt32.self, .int64)
-        case "i2": return whole(Int16.self, .int32)
-        case "u2": return whole(UInt16.self, .int32)
+        case "u4": return whole(UInt32.self, .uint32)
+        case "i2": return whole(Int16.self, .int16)
+        case "u2": return whole(UInt16.self, .uint16)
         case "i1": return whole(Int8.self, .int8)
         case "u1": return whole(UInt8.self, .uint8)
         case "b1": return whole(UInt8.self, .bool)
@@ -39,13 +40,17 @@ extension NumpyFile {
     /// Writes a file anew, in the value's own type.
     public static func write(_ value: Value, to path: String) throws(FathomError) {
         switch value {
-        case .floats(let tensor): try write(tensor, to: path)
+        case .floats(let tensor), .typed(let tensor, _): try write(tensor, to: path)
         case .integers(let tensor):
             let (kind, width) =
                 switch tensor.type {
+                case .uint64: ("<u8", 8)
                 case .int32: ("<i4", 4)
-                case .uint8: ("|u1", 1)
-                case .int8: ("|i1", 1)
+                case .uint32: ("<u4", 4)
+                case .int16: ("<i2", 2)
+                case .uint16: ("<u2", 2)
+                case .uint8, .uint4, .uint2: ("|u1", 1)
+                case .int8, .int4, .int2: ("|i1", 1)
                 case .bool: ("|b1", 1)
                 default: ("<i8", 8)
                 }

@@ -156,6 +156,7 @@ extension Planner {
 
     /// Plans a view: another name for the same numbers, row-major.
     mutating func lowerView(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
+        guard operands.node.outputs.count == 1 else { return false }
         let place = try operand(operands.node.inputs[0], .planar)
         alias(operands.node.outputs[0], .planar, place)
         return true
