@@ -139,6 +139,8 @@ extension Operands<Value> {
 public enum Lowering: Hashable, Sendable, CaseIterable {
     /// A (fused) convolution.
     case convolution
+    /// A transposed convolution.
+    case transposedConvolution
     /// One number in, one out, with a kernel (`UnaryFunction`).
     case unary
     /// Two operands of the same shape, or one broadcast.
