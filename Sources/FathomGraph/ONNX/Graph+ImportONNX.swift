@@ -34,10 +34,17 @@ extension Graph {
     ) throws(FathomError) {
         let tensors = TensorReader(model: name, folder: folder)
         guard !bytes.isEmpty else { throw tensors.error("it is empty") }
-        let found = WeightSlices(bytes)
+        let slices: [UnsafeRawBufferPointer?]?
         let model: Onnx_ModelProto
         do {
+            let found = WeightSlices(bytes)
             model = try Onnx_ModelProto(serializedBytes: found?.rest ?? Data(bytes))
+            slices = found?.slices
+            if let slices, slices.count != model.graph.initializer.count {
+                throw tensors.error("its initializers are not where they seem to be")
+            }
+        } catch let error as FathomError {
+            throw error
         } catch {
             throw tensors.error("it is no ONNX file or is cut short (\(error))")
         }
@@ -46,7 +53,7 @@ extension Graph {
         }
         guard !model.graph.output.isEmpty else { throw tensors.error("its graph has no output") }
         var reader = GraphReader(model, tensors)
-        self = try reader.graph(model.graph, slices: found?.slices)
+        self = try reader.graph(model.graph, slices: slices)
         for entry in model.metadataProps { metadata[entry.key] = entry.value }
     }
 }

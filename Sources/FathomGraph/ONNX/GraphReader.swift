@@ -31,18 +31,15 @@ struct GraphReader {
         entries.last { $0.domain.isEmpty || $0.domain == "ai.onnx" }?.version
     }
 
-    /// The main graph; `slices` has the bytes of each initializer that are not in the message itself.
+    /// The main graph; `slices` hold the raw data of those initializers whose message does not.
     mutating func graph(
         _ proto: Onnx_GraphProto, slices: [UnsafeRawBufferPointer?]?
     ) throws(FathomError) -> Graph {
-        if let slices, slices.count != proto.initializer.count {
-            throw tensors.error("its initializers are not where they seem to be")
-        }
-        return try graph(proto, slices: slices, captured: [], settings: nil, depth: 0)
+        try graph(proto, slices: slices, captured: [], settings: nil, depth: 0)
     }
 
     private mutating func graph(
-        _ proto: Onnx_GraphProto, slices: [UnsafeRawBufferPointer?]? = nil, captured: [String],
+        _ proto: Onnx_GraphProto, slices: [UnsafeRawBufferPointer?]?, captured: [String],
         settings: Settings?, depth: Int
     ) throws(FathomError) -> Graph {
         guard proto.sparseInitializer.isEmpty else {
@@ -131,7 +128,9 @@ struct GraphReader {
             inputs += captured
             for (key, branch) in branches {
                 attributes[key] = .graph(
-                    try graph(branch, captured: captured, settings: settings, depth: depth + 1))
+                    try graph(
+                        branch, slices: nil, captured: captured, settings: settings,
+                        depth: depth + 1))
             }
         }
         return Node(

@@ -38,14 +38,15 @@ struct TensorReader {
             let bytes = try external(tensor, size, subject)
             return Self.value(shape, type, bytes)
         }
-        if let slice {
-            try checkSize(slice.count, size, subject, shape)
-            return Self.value(shape, type, slice)
+        func raw(_ bytes: some ContiguousBytes & Collection) throws(FathomError) -> Value {
+            guard bytes.count == size else {
+                throw error(
+                    "\(subject) has \(bytes.count) bytes where its shape \(shape) needs \(size)")
+            }
+            return Self.value(shape, type, bytes)
         }
-        if tensor.hasRawData || shape.count == 0 {
-            try checkSize(tensor.rawData.count, size, subject, shape)
-            return Self.value(shape, type, tensor.rawData)
-        }
+        if let slice { return try raw(slice) }
+        if tensor.hasRawData || shape.count == 0 { return try raw(tensor.rawData) }
         func check(_ count: Int) throws(FathomError) {
             guard count == shape.count else {
                 throw error(
@@ -82,14 +83,6 @@ struct TensorReader {
         }
     }
 
-    private func checkSize(
-        _ count: Int, _ size: Int, _ subject: String, _ shape: Shape
-    ) throws(FathomError) {
-        guard count == size else {
-            throw error("\(subject) has \(count) bytes where its shape \(shape) needs \(size)")
-        }
-    }
-
     /// Little-endian elements, as many as the shape has.
     private static func value(
         _ shape: Shape, _ type: ElementType, _ bytes: some ContiguousBytes
@@ -99,12 +92,12 @@ struct TensorReader {
                 raw.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
             }
             func floats(_ element: (Int) -> Float) -> Value {
-                .numbers(
-                    Tensor(shape: shape) { target in
-                        for index in target.indices {
-                            target.initializeElement(at: index, to: element(index))
-                        }
-                    }, type: type)
+                let tensor = Tensor(shape: shape) { target in
+                    for index in target.indices {
+                        target.initializeElement(at: index, to: element(index))
+                    }
+                }
+                return .numbers(tensor, type: type)
             }
             func integers(_ element: (Int) -> Int64) -> Value {
                 .integers(
