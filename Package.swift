@@ -55,6 +55,7 @@ func tests(_ name: String, _ others: [Target.Dependency] = []) -> Target {
 let excluded: [String: [String]] = [
     "FathomEngineTests": ["Recorded"],
     "FathomPipelineTests": ["Recorded"],
+    "FathomGraphTests": ["Recorded", "Corpus"],
 ]
 
 let argumentParser = Target.Dependency.product(

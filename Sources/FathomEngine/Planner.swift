@@ -7,6 +7,8 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// The types that edges have in the graph.
+    private let types: [String: ElementType]
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
     private(set) var steps: [PlannedStep] = []
@@ -25,7 +27,9 @@ struct Planner {
     ) {
         self.disabled = disabled
         self.graph = graph
-        self.facts = facts
+        // Kernels compute every floating-point type in float32.
+        self.facts = facts.mapValues(\.computed)
+        types = facts.mapValues(\.type)
         self.instructionSet = instructionSet
     }
 
@@ -47,7 +51,7 @@ struct Planner {
             } else {
                 store = .box(box(input.name))
             }
-            inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            inputs[input.name] = edge(input.name, store, fact)
         }
         expansions = try findExpansions()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
@@ -67,7 +71,7 @@ struct Planner {
             } else {
                 store = .box(box(output.name))
             }
-            outputs[output.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            outputs[output.name] = edge(output.name, store, fact)
         }
         for case .floats(let place) in inputs.values.map(\.store) {
             guard let buffer = place.buffer else { continue }
@@ -75,6 +79,10 @@ struct Planner {
             buffers[buffer].last = Int.max
         }
         return outputs
+    }
+
+    private func edge(_ name: String, _ store: PlannedEdge.Store, _ fact: Fact) -> PlannedEdge {
+        PlannedEdge(store: store, shape: fact.shape, type: types[name] ?? fact.type)
     }
 
     private mutating func lower(_ node: Node) throws(FathomError) {
@@ -129,6 +137,7 @@ struct Planner {
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
         // The one that reads its output plans it.
         if expansions[node.outputs[0]] != nil { return true }
+        guard try shape(node.inputs[0]).rank <= 4 else { return false }
         if try lowerExpandedDepthwise(node) { return true }
         return try lowerConvolution(node)
     }

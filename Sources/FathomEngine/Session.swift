@@ -113,7 +113,9 @@ public final class Session: @unchecked Sendable {
     /// Fills all inputs, computes, and copies all outputs; checks names, shapes and types.
     public func run(_ inputs: [String: Value]) throws(FathomError) -> [String: Value] {
         for (name, edge) in plan.inputs {
-            guard let value = inputs[name], value.shape == edge.shape, value.type == edge.type
+            guard let value = inputs[name], value.shape == edge.shape,
+                value.type == edge.type
+                    || (value.type.isFloatingPoint && edge.type.isFloatingPoint)
             else {
                 let given = inputs[name].map { "\($0.type.rawValue) \($0.shape)" } ?? "missing"
                 throw FathomError(
@@ -122,22 +124,20 @@ public final class Session: @unchecked Sendable {
                         "the input '\(name)' is \(given) where the plan has \(edge.type.rawValue) \(edge.shape)"
                 )
             }
-            switch (edge.store, value) {
-            case (.box(let number), _): memory.boxes.values[number] = value
-            case (_, .floats(let tensor)):
+            if case .box(let number) = edge.store {
+                memory.boxes.values[number] = value
+            } else if let tensor = value.cast(to: edge.type).tensor {
                 withInput(name) { target in
                     tensor.withUnsafeBuffer { _ = target.update(from: $0) }
                 }
-            default: break
             }
         }
         try execute()
         return plan.outputs.reduce(into: [:]) { results, output in
             switch output.value.store {
             case .floats:
-                results[output.key] = withOutput(output.key) {
-                    .floats(Tensor(shape: $1, values: $0))
-                }
+                let values = withOutput(output.key) { Value.floats(Tensor(shape: $1, values: $0)) }
+                results[output.key] = values.cast(to: output.value.type)
             case .box(let number): results[output.key] = memory.boxes.values[number]
             case .constant(let value): results[output.key] = value
             }

@@ -107,12 +107,14 @@ extension Onnx_NodeProto {
         opType = node.operation
         input = node.inputs
         output = node.outputs
-        attribute = node.attributes.sorted { $0.key < $1.key }.map(Onnx_AttributeProto.init)
+        for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) {
+            attribute.append(try Onnx_AttributeProto(name, value))
+        }
     }
 }
 
 extension Onnx_AttributeProto {
-    fileprivate init(_ name: String, _ value: Attribute) {
+    fileprivate init(_ name: String, _ value: Attribute) throws(FathomError) {
         self.init()
         self.name = name
         switch value {
@@ -137,6 +139,9 @@ extension Onnx_AttributeProto {
         case .tensor(let value):
             type = .tensor
             t = TensorWriter.tensor(value)
+        case .graph(let value):
+            type = .graph
+            g = try Onnx_GraphProto(value)
         }
     }
 }

@@ -128,7 +128,7 @@ extension Operator {
         let code = try operands.node.integer("output_dtype", default: 0)
         if let zero = operands.optional(2) { return zero.type }
         if code == 0 { return .uint8 }
-        guard let type = TensorReader.elementType(castTo: code) else {
+        guard let type = ElementType(onnxCode: code) else {
             throw operands.node.error("the element type \(code) is not supported")
         }
         return type

@@ -10,6 +10,7 @@ struct ModelCommand: ParsableCommand {
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelExportCommand.self,
+            ModelConformanceCommand.self,
         ])
 }
 
