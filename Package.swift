@@ -54,8 +54,8 @@ func tests(_ name: String, _ others: [Target.Dependency] = []) -> Target {
 /// Recorded values that tests open by path.
 let excluded: [String: [String]] = [
     "FathomEngineTests": ["Recorded"],
-    "FathomPipelineTests": ["Recorded"],
     "FathomGraphTests": ["Recorded", "Corpus"],
+    "FathomPipelineTests": ["Recorded"],
 ]
 
 let argumentParser = Target.Dependency.product(

@@ -97,6 +97,7 @@ struct Planner {
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
+            case .transposedConvolution: try lowerTransposedConvolution(operands)
             case .unary: try lowerUnary(operands)
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
@@ -119,11 +120,16 @@ struct Planner {
         case "Softmax", "LogSoftmax": try lowerSoftmax(operands)
         case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
             try lowerPool(operands)
-        case "PRelu": try lowerBinary(operands)
+        case "PRelu" where isBroadcast(operands): try lowerBinary(operands)
         case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
         case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
         default: try lowerUnary(operands)
         }
+    }
+
+    /// Whether two operands fit each other by NumPy's rule alone.
+    private func isBroadcast(_ operands: Operands<Fact>) -> Bool {
+        Broadcast(operands.inputs.compactMap { $0?.shape }) != nil
     }
 
     /// Whether all that a node reads and writes is floating point, constants apart.

@@ -14,6 +14,8 @@ public final class Session: @unchecked Sendable {
     public let inputTypes: [String: ElementType]
     /// Names and shapes of the outputs.
     public let outputShapes: [String: Shape]
+    /// Names of the outputs, and the kind of each one's elements.
+    public let outputTypes: [String: ElementType]
     let plan: Plan
     let pool: WorkerPool
     private let memory: Memory
@@ -43,12 +45,21 @@ public final class Session: @unchecked Sendable {
         let plan = try Plan(
             rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet,
             disabled: options.disabledPasses)
-        self.init(plan, pool: options.pool)
+        self.init(
+            plan, pool: options.pool,
+            outputTypes: Dictionary(
+                graph.outputs.map { ($0.name, $0.type) }, uniquingKeysWith: { $1 }))
     }
 
-    /// Allocates the memory of a plan.
-    public init(_ plan: Plan, pool: WorkerPool) {
+    /// Allocates the memory of a plan. Floating-point outputs are of the plan's types unless others are given.
+    public init(
+        _ plan: Plan, pool: WorkerPool, outputTypes: [String: ElementType] = [:]
+    ) {
         self.plan = plan
+        self.outputTypes = plan.outputs.reduce(into: [:]) { types, output in
+            let stated = outputTypes[output.key] ?? output.value.type
+            types[output.key] = stated.isFloatingPoint ? stated : output.value.type
+        }
         self.pool = pool
         // Left as it comes: a plan for large pictures must not touch pages before it uses them.
         let count = max(plan.arena.count, 1)
@@ -137,7 +148,7 @@ public final class Session: @unchecked Sendable {
             switch output.value.store {
             case .floats:
                 let values = withOutput(output.key) { Value.floats(Tensor(shape: $1, values: $0)) }
-                results[output.key] = values.cast(to: output.value.type)
+                results[output.key] = values.cast(to: outputTypes[output.key] ?? .float)
             case .box(let number): results[output.key] = memory.boxes.values[number]
             case .constant(let value): results[output.key] = value
             }

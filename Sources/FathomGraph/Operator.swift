@@ -139,6 +139,8 @@ extension Operands<Value> {
 public enum Lowering: Hashable, Sendable, CaseIterable {
     /// A (fused) convolution.
     case convolution
+    /// A transposed convolution.
+    case transposedConvolution
     /// One number in, one out, with a kernel (`UnaryFunction`).
     case unary
     /// Two operands of the same shape, or one broadcast.
@@ -239,13 +241,12 @@ public struct Operator: Sendable {
             convolutions, transposedConvolutions, activations, arithmetic, resizes, pools,
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
-            fusedProducts, fusedAttentions,
-            quantizations, integerProducts,
             elementFunctions, parametricFunctions, comparisons, bitwise, selections, casts,
             branches, indexing, scatters, orderings, rearrangements, generators,
             softmaxes, channelNormalizations, layerNormalizations, recurrences, attentions,
             samplers, products, losses, dropouts,
-
+            fusedProducts, fusedAttentions,
+            quantizations, integerProducts,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.

@@ -65,8 +65,10 @@ final class ReferenceStep: Step, @unchecked Sendable {
     private func store(_ result: Value, _ target: Target) throws(FathomError) {
         switch (target, result) {
         case (.nowhere, _): break
-        case (.floats(let start, let shape), _) where result.shape == shape && result.tensor != nil:
-            result.tensor?.withUnsafeBuffer { source in
+        // Typed ones are rounded more than a session rounds.
+        case (.floats(let start, let shape), .floats(let tensor)) where tensor.shape == shape,
+            (.floats(let start, let shape), .typed(let tensor, _)) where tensor.shape == shape:
+            tensor.withUnsafeBuffer { source in
                 guard let first = source.baseAddress else { return }
                 start.update(from: first, count: source.count)
             }

@@ -107,14 +107,12 @@ extension Onnx_NodeProto {
         opType = node.operation
         input = node.inputs
         output = node.outputs
-        for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) {
-            attribute.append(try Onnx_AttributeProto(name, value))
-        }
+        attribute = node.attributes.sorted { $0.key < $1.key }.map(Onnx_AttributeProto.init)
     }
 }
 
 extension Onnx_AttributeProto {
-    fileprivate init(_ name: String, _ value: Attribute) throws(FathomError) {
+    fileprivate init(_ name: String, _ value: Attribute) {
         self.init()
         self.name = name
         switch value {
@@ -139,9 +137,9 @@ extension Onnx_AttributeProto {
         case .tensor(let value):
             type = .tensor
             t = TensorWriter.tensor(value)
-        case .graph(let value):
-            type = .graph
-            g = try Onnx_GraphProto(value)
+        case .graph:
+            // Only `If` has branches, and it is not written.
+            break
         }
     }
 }

@@ -31,20 +31,24 @@ struct GraphReader {
         entries.last { $0.domain.isEmpty || $0.domain == "ai.onnx" }?.version
     }
 
-    /// The main graph.
-    mutating func graph(_ proto: Onnx_GraphProto) throws(FathomError) -> Graph {
-        try graph(proto, captured: [], settings: nil, depth: 0)
+    /// The main graph; `slices` hold the raw data of those initializers whose message does not.
+    mutating func graph(
+        _ proto: Onnx_GraphProto, slices: [UnsafeRawBufferPointer?]?
+    ) throws(FathomError) -> Graph {
+        try graph(proto, slices: slices, captured: [], settings: nil, depth: 0)
     }
 
     private mutating func graph(
-        _ proto: Onnx_GraphProto, captured: [String], settings: Settings?, depth: Int
+        _ proto: Onnx_GraphProto, slices: [UnsafeRawBufferPointer?]?, captured: [String],
+        settings: Settings?, depth: Int
     ) throws(FathomError) -> Graph {
         guard proto.sparseInitializer.isEmpty else {
             throw tensors.unsupported("it has sparse initializers, which are not supported")
         }
         var initializers: [String: Value] = [:]
-        for tensor in proto.initializer {
-            let value = try tensors.value(tensor, "initializer '\(tensor.name)'")
+        for (index, tensor) in proto.initializer.enumerated() {
+            let value = try tensors.value(
+                tensor, "initializer '\(tensor.name)'", slice: slices?[index])
             guard initializers.updateValue(value, forKey: tensor.name) == nil else {
                 throw tensors.error("two initializers are named '\(tensor.name)'")
             }
@@ -124,7 +128,9 @@ struct GraphReader {
             inputs += captured
             for (key, branch) in branches {
                 attributes[key] = .graph(
-                    try graph(branch, captured: captured, settings: settings, depth: depth + 1))
+                    try graph(
+                        branch, slices: nil, captured: captured, settings: settings,
+                        depth: depth + 1))
             }
         }
         return Node(

@@ -25,8 +25,10 @@ struct TensorReader {
         return type
     }
 
-    /// The value of a tensor in the file.
-    func value(_ tensor: Onnx_TensorProto, _ subject: String) throws(FathomError) -> Value {
+    /// The value of a tensor in the file; `slice` is its raw data where that is not in the message itself.
+    func value(
+        _ tensor: Onnx_TensorProto, _ subject: String, slice: UnsafeRawBufferPointer? = nil
+    ) throws(FathomError) -> Value {
         let type = try elementType(tensor.dataType, subject)
         guard let shape = Shape(checking: tensor.dims.map { Int(clamping: $0) }) else {
             throw error("\(subject) has the impossible shape \(tensor.dims)")
@@ -36,14 +38,15 @@ struct TensorReader {
             let bytes = try external(tensor, size, subject)
             return Self.value(shape, type, bytes)
         }
-        if tensor.hasRawData || shape.count == 0 {
-            guard tensor.rawData.count == size else {
+        func raw(_ bytes: some ContiguousBytes & Collection) throws(FathomError) -> Value {
+            guard bytes.count == size else {
                 throw error(
-                    "\(subject) has \(tensor.rawData.count) bytes where its shape \(shape) needs \(size)"
-                )
+                    "\(subject) has \(bytes.count) bytes where its shape \(shape) needs \(size)")
             }
-            return Self.value(shape, type, tensor.rawData)
+            return Self.value(shape, type, bytes)
         }
+        if let slice { return try raw(slice) }
+        if tensor.hasRawData || shape.count == 0 { return try raw(tensor.rawData) }
         func check(_ count: Int) throws(FathomError) {
             guard count == shape.count else {
                 throw error(
@@ -89,9 +92,10 @@ struct TensorReader {
                 raw.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
             }
             func floats(_ element: (Int) -> Float) -> Value {
-                let tensor = Tensor(shape: shape)
-                tensor.withUnsafeMutableBuffer { target in
-                    for index in target.indices { target[index] = element(index) }
+                let tensor = Tensor(shape: shape) { target in
+                    for index in target.indices {
+                        target.initializeElement(at: index, to: element(index))
+                    }
                 }
                 return .numbers(tensor, type: type)
             }
@@ -102,11 +106,10 @@ struct TensorReader {
             }
             switch type {
             case .float:
-                let tensor = Tensor(shape: shape)
-                tensor.withUnsafeMutableBuffer { target in
-                    UnsafeMutableRawBufferPointer(target).copyMemory(from: raw)
-                }
-                return .floats(tensor)
+                return .floats(
+                    Tensor(shape: shape) { target in
+                        UnsafeMutableRawBufferPointer(target).copyMemory(from: raw)
+                    })
             case .double: return floats { Float(load(Double.self, $0)) }
             case .float16, .bfloat16: return floats { Self.float(load(UInt16.self, $0), type) }
             case .int64, .uint64: return integers { load(Int64.self, $0) }

@@ -6,7 +6,7 @@ import Glibc
 /// ONNX operator `Attention` (23, 24). Q, K, V are B×heads×length×size, or B×length×(heads·size) with the numbers of
 /// heads as attributes. Several heads of Q may share one of K and V. Keys and values of earlier calls come before
 /// those of this one.
-package struct Attention: Sendable {
+package struct AttentionNode: Sendable {
     /// Pictures or sequences.
     package let batch: Int
     /// Heads of Q.
@@ -204,10 +204,10 @@ extension Operator {
         Operator(
             "Attention", inputs: 3...7, outputs: 1...4, lowering: .reference,
             infer: { operands throws(FathomError) in
-                try Attention(operands).facts(operands.node)
+                try AttentionNode(operands).facts(operands.node)
             },
             evaluate: { operands throws(FathomError) in
-                try Attention(operands.facts).evaluate(operands)
+                try AttentionNode(operands.facts).evaluate(operands)
             }),
         Operator(
             "RotaryEmbedding", inputs: 3...4, lowering: .reference,

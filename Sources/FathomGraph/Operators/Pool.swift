@@ -22,6 +22,13 @@ public struct Pool: Sendable {
     /// The output.
     public let outputShape: Shape
     private let volume: VolumeWindow
+
+    /// The window along rows and columns.
+    public var window: Window { Window(rows: axes[1], columns: axes[2]) }
+    /// Whether it takes the greatest number.
+    public var isMaximum: Bool { summary == .maximum }
+    /// Whether a mean counts padding as zeros.
+    public var countsPadding: Bool { summary == .mean(countsPadding: true) }
     /// Whether indices of maxima count down the columns first.
     private let countsColumns: Bool
 

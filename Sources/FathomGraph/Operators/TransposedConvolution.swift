@@ -120,7 +120,7 @@ extension Operator {
     /// `ConvTranspose`.
     static let transposedConvolutions: [Operator] = [
         Operator(
-            "ConvTranspose", inputs: 2...3, lowering: .reference,
+            "ConvTranspose", inputs: 2...3, lowering: .transposedConvolution,
             infer: { operands throws(FathomError) in
                 [Fact(try TransposedConvolution(operands).shape)]
             },

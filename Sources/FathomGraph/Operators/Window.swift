@@ -21,6 +21,19 @@ public struct Window: Hashable, Sendable {
         /// Elements added after the last.
         public var after: Int
 
+        /// A window of `kernel` taps over `input` elements.
+        public init(
+            input: Int, output: Int, kernel: Int, stride: Int, dilation: Int, before: Int,
+            after: Int
+        ) {
+            self.input = input
+            self.output = output
+            self.kernel = kernel
+            self.stride = stride
+            self.dilation = dilation
+            self.before = before
+            self.after = after
+        }
         /// An axis of one element that a window of one tap does not move along.
         static let single = Axis(
             input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0)
