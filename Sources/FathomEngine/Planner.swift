@@ -7,6 +7,8 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// The types that edges have in the graph.
+    private let types: [String: ElementType]
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
     /// The numbers to compute with.
@@ -38,6 +40,7 @@ struct Planner {
         self.graph = graph
         // Kernels compute every floating-point type in float32.
         self.facts = facts.mapValues(\.computed)
+        types = facts.mapValues(\.type)
         self.instructionSet = instructionSet
     }
 
@@ -59,7 +62,7 @@ struct Planner {
             } else {
                 store = .box(box(input.name))
             }
-            inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            inputs[input.name] = edge(input.name, store, fact)
         }
         expansions = precision == .bf16 ? [:] : try findExpansions()
         joints = try findJoints()
@@ -81,7 +84,7 @@ struct Planner {
             } else {
                 store = .box(box(output.name))
             }
-            outputs[output.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            outputs[output.name] = edge(output.name, store, fact)
         }
         for case .floats(let place) in inputs.values.map(\.store) {
             guard let buffer = place.buffer else { continue }
@@ -89,6 +92,10 @@ struct Planner {
             buffers[buffer].last = Int.max
         }
         return outputs
+    }
+
+    private func edge(_ name: String, _ store: PlannedEdge.Store, _ fact: Fact) -> PlannedEdge {
+        PlannedEdge(store: store, shape: fact.shape, type: types[name] ?? fact.type)
     }
 
     private mutating func lower(_ node: Node) throws(FathomError) {
