@@ -19,9 +19,10 @@ struct Planner {
     /// Edges that are not floating point, by their numbers among the session's boxes.
     private var boxes: [String: Int] = [:]
     private(set) var places: [String: [Layout: Place]] = [:]
-    /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
-    /// that output.
-    private(set) var expansions: [String: Node] = [:]
+    /// Nodes that are computed together with a depthwise convolution, by the edge that they write.
+    private var chains: [String: DepthwiseChain] = [:]
+    /// Edges within them.
+    private var chained: Set<String> = []
     /// Edges whose pixels are those of others; they are put together where a step wants them.
     var moved: [String: [MovedPart]] = [:]
     /// The joined edge, and the number in it, where an edge is best written.
@@ -64,7 +65,8 @@ struct Planner {
             }
             inputs[input.name] = edge(input.name, store, fact)
         }
-        expansions = precision == .bf16 ? [:] : try findExpansions()
+        chains = precision == .bf16 ? [:] : try findChains()
+        chained = Set(chains.values.flatMap(\.inner))
         joints = try findJoints()
         quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
@@ -102,6 +104,8 @@ struct Planner {
         guard let entry = Operator.table[node.operation] else {
             throw node.error("the operator is unknown")
         }
+        // The last node of a chain plans it.
+        if node.outputs.count == 1, chained.contains(node.outputs[0]) { return }
         let operands = Operands(
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
         guard entry.lowering == .quantized || isNumeric(node) else {
@@ -155,10 +159,8 @@ struct Planner {
     }
 
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
-        // The one that reads its output plans it.
-        if expansions[node.outputs[0]] != nil { return true }
         guard try shape(node.inputs[0]).rank <= 4 else { return false }
-        if try lowerExpandedDepthwise(node) { return true }
+        if let chain = chains[node.outputs[0]] { return try lowerChain(chain) }
         if try lowerNarrowConvolution(node) { return true }
         if try lowerBFloatConvolution(node) { return true }
         return try lowerConvolution(node)
