@@ -6,24 +6,30 @@ public enum RangeMethod: String, CaseIterable, Hashable, Sendable {
     case percentile
     /// The range whose 255 steps give the least mean squared error.
     case mse
-    /// The range whose distribution, in 128 steps of magnitude, tells most of that of all numbers (least Kullback–Leibler
-    /// divergence; Migacz, "8-bit Inference with TensorRT", 2017).
+    /// The range whose distribution in 255 steps tells most of that of all numbers but 0 (least Kullback–Leibler
+    /// divergence; Migacz, "8-bit Inference with TensorRT", 2017). Cares for the many, not for the large.
     case entropy
 }
 
 /// Counts the numbers of an edge by size, over any number of frames and whatever their range turns out to be.
-struct EdgeHistogram {
+package struct EdgeHistogram {
     private static let bins = 4096
+
+    /// Nothing seen yet.
+    package init() {}
+
     /// Numbers per bin, from −limit to limit.
     private var counts = [Int](repeating: 0, count: bins)
     /// Half the width; 0 before the first number that is not 0.
     private var limit: Float = 0
-    private(set) var low: Float = .infinity
-    private(set) var high: Float = -.infinity
+    /// The least number seen.
+    package private(set) var low: Float = .infinity
+    /// The greatest number seen.
+    package private(set) var high: Float = -.infinity
     private var total = 0
 
     /// Adds numbers; those that are none are left out.
-    mutating func add(_ values: UnsafeBufferPointer<Float>) {
+    package mutating func add(_ values: UnsafeBufferPointer<Float>) {
         var (least, greatest) = (Float.infinity, -Float.infinity)
         for value in values where value.isFinite {
             least = min(least, value)
@@ -64,7 +70,7 @@ struct EdgeHistogram {
     }
 
     /// The range by a method; what lies beyond it will be clipped.
-    func range(_ method: RangeMethod) -> ClosedRange<Float> {
+    package func range(_ method: RangeMethod) -> ClosedRange<Float> {
         guard total > 0, low <= high else { return 0...0 }
         let whole = min(low, 0)...max(high, 0)
         guard limit > 0 else { return whole }
@@ -132,17 +138,20 @@ struct EdgeHistogram {
         return sum
     }
 
-    /// Kullback–Leibler divergence of the distribution in 128 steps from that with the outliers put at the range's ends.
+    /// Kullback–Leibler divergence of the distribution in 255 steps from that with the outliers put at the range's ends.
     private func divergence(_ range: ClosedRange<Float>) -> Double {
-        let first = min(
-            max(Int((range.lowerBound / width).rounded()) + Self.bins / 2, 0), Self.bins / 2)
+        let middle = Self.bins / 2
+        var counts = counts
+        // What clips to 0 is exact, and would drown the rest.
+        if low >= 0 { counts[middle] = 0 }
+        let first = min(max(Int((range.lowerBound / width).rounded()) + middle, 0), middle)
         let last = min(
-            max(Int((range.upperBound / width).rounded()) + Self.bins / 2, first + 1), Self.bins)
+            max(Int((range.upperBound / width).rounded()) + middle, first + 1), Self.bins)
         var clipped = counts[first..<last].map(Double.init)
         let inner = clipped
         clipped[0] += Double(counts[..<first].reduce(0, +))
         clipped[clipped.count - 1] += Double(counts[last...].reduce(0, +))
-        let steps = 128
+        let steps = 255
         guard clipped.count > steps else { return .infinity }
         var coarse = [Double](repeating: 0, count: clipped.count)
         for step in 0..<steps {
