@@ -9,8 +9,9 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        foldConstants, simplifyViews, removeIdentities, recognizeNorms, recognizeActivations,
-        foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts, removeDeadNodes,
+        fuseQuantized, foldConstants, simplifyViews, removeIdentities, foldPadding, recognizeNorms,
+        recognizeActivations, foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts,
+        removeDeadNodes,
     ]
 
     /// The passes that a graph for fixed shapes goes through before it is exported.

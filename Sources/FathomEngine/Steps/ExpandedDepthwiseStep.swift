@@ -182,7 +182,7 @@ extension Planner {
         let scratch = newBuffer(cut.slots * cut.slotCount)
         let kernels = kernels
         let groupBlocks = Int(kernels.table.group_blocks)
-        let packed = [first, second].map { PackedWeights($0, groupBlocks: groupBlocks) }
+        let packed = [first, second].map { PackedWeights($0, kernels) }
         let expansion = ConvolutionGeometry(
             first.convolution, isPlanar: false, isDepthwise: false, groupBlocks: groupBlocks)
         let depthwise = ConvolutionGeometry(

@@ -1,12 +1,12 @@
 import FathomCore
 
 /// What a `Pad` node computes: for each axis the input position of each output position, nil where it is filled.
-private struct Padding {
-    let shape: Shape
-    let sources: [[Int?]]
-    let fill: Float
+package struct Padding {
+    package let shape: Shape
+    package let sources: [[Int?]]
+    package let fill: Float
 
-    init(_ operands: Operands<Fact>) throws(FathomError) {
+    package init(_ operands: Operands<Fact>) throws(FathomError) {
         let node = operands.node
         let input = try operands.required(0).shape
         let mode = try node.string(
