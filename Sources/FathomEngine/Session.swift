@@ -14,6 +14,8 @@ public final class Session: @unchecked Sendable {
     public let inputTypes: [String: ElementType]
     /// Names and shapes of the outputs.
     public let outputShapes: [String: Shape]
+    /// Names of the outputs, and the kind of each one's elements.
+    public let outputTypes: [String: ElementType]
     let plan: Plan
     let pool: WorkerPool
     private let memory: Memory
@@ -77,6 +79,7 @@ public final class Session: @unchecked Sendable {
         inputShapes = plan.inputs.mapValues(\.shape)
         inputTypes = plan.inputs.mapValues(\.type)
         outputShapes = plan.outputs.mapValues(\.shape)
+        outputTypes = plan.outputs.mapValues(\.type)
     }
 
     deinit { memory.base.deallocate() }
