@@ -1,12 +1,5 @@
 import FathomCore
 
-extension Graph {
-    /// Whether the file states how numbers are quantized.
-    public var isQuantized: Bool {
-        nodes.contains { $0.operation == "QuantizeLinear" || $0.operation == "QLinearConv" }
-    }
-}
-
 extension GraphPass {
     /// Replaces operators between `DequantizeLinear` and `QuantizeLinear` by the same on whole numbers of 8 bits.
     ///
