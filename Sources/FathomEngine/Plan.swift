@@ -39,11 +39,12 @@ public struct Plan: Sendable {
     /// Plans a graph, which should have been through the passes, without the `choices` in `disabled`.
     public init(
         _ graph: Graph, inputShapes: [String: Shape], instructionSet: InstructionSet = .current,
-        disabled: Set<String> = []
+        disabled: Set<String> = [], precision: Precision = .fp32
     ) throws(FathomError) {
         let facts = try graph.facts(inputShapes: inputShapes)
         var planner = Planner(
-            graph, facts: facts, instructionSet: instructionSet, disabled: disabled)
+            graph, facts: facts, instructionSet: instructionSet, disabled: disabled,
+            precision: precision)
         let places = try planner.plan()
         let buffers = planner.buffers
         arena = ArenaLayout(buffers, shared: Self.shared(planner.steps, buffers))
@@ -63,10 +64,14 @@ public struct Plan: Sendable {
     /// Lets the result of a step take the place of its first operand where that is not needed later.
     private static func shared(_ steps: [PlannedStep], _ buffers: [ArenaLayout.Buffer]) -> [Int] {
         var owner = Array(buffers.indices)
+        // Pieces of a buffer may be needed longer than the whole.
+        let homes = Set(buffers.compactMap { $0.home?.buffer })
         for (index, step) in steps.enumerated() where step.worksInPlace {
             guard let result = step.writes.first, case .buffer(let operand)? = step.reads.first,
                 operand != result, buffers[operand].last == index,
                 buffers[operand].count == buffers[result].count,
+                buffers[operand].home == nil, buffers[result].home == nil,
+                !homes.contains(operand),
                 step.reads.allSatisfy({ place in
                     // A part of the operand would be written before it is read.
                     if case .part(operand, _) = place { false } else { true }

@@ -9,21 +9,32 @@ struct Planner {
     let instructionSet: InstructionSet
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
+    /// The numbers to compute with.
+    let precision: Precision
     private(set) var steps: [PlannedStep] = []
-    private(set) var buffers: [ArenaLayout.Buffer] = []
+    var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: PlannedEdge] = [:]
     /// Edges that are not floating point, by their numbers among the session's boxes.
     private var boxes: [String: Int] = [:]
-    private var places: [String: [Layout: Place]] = [:]
+    private(set) var places: [String: [Layout: Place]] = [:]
     /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
     /// that output.
     private(set) var expansions: [String: Node] = [:]
+    /// Edges whose pixels are those of others; they are put together where a step wants them.
+    var moved: [String: [MovedPart]] = [:]
+    /// The joined edge, and the number in it, where an edge is best written.
+    var joints: [String: Joint] = [:]
+    /// The buffers of joined edges some piece of which has been written.
+    var joinedBuffers: [String: Int] = [:]
+    /// Edges that lie in the arena as bytes.
+    private(set) var quantizedEdges: Set<String> = []
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
-        disabled: Set<String>
+        disabled: Set<String>, precision: Precision
     ) {
         self.disabled = disabled
+        self.precision = precision
         self.graph = graph
         // Kernels compute every floating-point type in float32.
         self.facts = facts.mapValues(\.computed)
@@ -50,7 +61,9 @@ struct Planner {
             }
             inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
-        expansions = try findExpansions()
+        expansions = precision == .bf16 ? [:] : try findExpansions()
+        joints = try findJoints()
+        quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
@@ -87,6 +100,7 @@ struct Planner {
         guard entry.lowering == .quantized || isNumeric(node) else {
             return try lowerReference(operands, entry)
         }
+        if try lowerMovedPixels(operands) { return }
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
@@ -98,7 +112,7 @@ struct Planner {
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
             case .reference: try lowerByName(operands)
-            case .quantized: false
+            case .quantized: try lowerQuantized(operands)
             }
         if !isLowered { try lowerReference(operands, entry) }
     }
@@ -138,6 +152,8 @@ struct Planner {
         if expansions[node.outputs[0]] != nil { return true }
         guard try shape(node.inputs[0]).rank <= 4 else { return false }
         if try lowerExpandedDepthwise(node) { return true }
+        if try lowerNarrowConvolution(node) { return true }
+        if try lowerBFloatConvolution(node) { return true }
         return try lowerConvolution(node)
     }
 
@@ -169,6 +185,7 @@ struct Planner {
 
     /// Numbers that a shape takes in a layout.
     static func count(_ shape: Shape, _ layout: Layout) -> Int {
+        if layout == .quantized { return QuantizedPicture(shape).count }
         guard layout == .blocked else { return shape.count }
         return shape[0] * Kernels.blocks(shape[1]) * Kernels.block
             * (shape.count / max(1, shape[0] * shape[1]))
@@ -177,6 +194,9 @@ struct Planner {
     /// The buffer that an edge is to be written to.
     mutating func result(_ name: String, _ layout: Layout) throws(FathomError) -> Int {
         let buffer = newBuffer(Self.count(try shape(name), layout))
+        if layout == .blocked, let joint = joints[name] {
+            buffers[buffer].home = (try joinedBuffer(joint.edge), joint.offset)
+        }
         places[name] = [layout: .buffer(buffer)]
         return buffer
     }
@@ -188,7 +208,8 @@ struct Planner {
 
     /// The layout in which an edge already lies; blocked where both.
     func layout(_ name: String) -> Layout {
-        places[name]?[.blocked] != nil ? .blocked : .planar
+        if places[name] == nil, let parts = moved[name] { return movedLayout(parts) }
+        return places[name]?[.blocked] != nil ? .blocked : .planar
     }
 
     /// An edge in a layout; a step that reorders it is added where it lies in the other one only.
@@ -196,8 +217,12 @@ struct Planner {
         if let place = places[name]?[layout] { return place }
         if let constant = facts[name]?.constant { return .constant(tensor(constant, layout)) }
         let shape = try shape(name)
+        if places[name] == nil, let parts = moved[name] {
+            try putTogether(name, parts)
+            return try operand(name, layout)
+        }
         let other: Layout = layout == .planar ? .blocked : .planar
-        guard let source = places[name]?[other] else {
+        guard layout != .quantized, let source = places[name]?[other] else {
             throw error("the edge '\(name)' is used before it is computed")
         }
         let target = newBuffer(Self.count(shape, layout))

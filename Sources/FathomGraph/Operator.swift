@@ -246,7 +246,7 @@ public struct Operator: Sendable {
             softmaxes, channelNormalizations, layerNormalizations, recurrences, attentions,
             samplers, products, losses, dropouts,
             fusedProducts, fusedAttentions,
-            quantizations, integerProducts,
+            quantizations, integerProducts, quantizedFused,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.

@@ -18,6 +18,16 @@ extension Window.Axis {
     }
 }
 
+extension Convolution {
+    /// The kernel of what is applied to the output, nil where there is none.
+    var activationKernel: UnaryKernel? {
+        guard let activation else { return nil }
+        let operands = Operands(
+            activation, [Fact(outputShape)], operatorSet: Graph.newestOperatorSet)
+        return (try? UnaryKernel(operands)) ?? nil
+    }
+}
+
 /// What decides about the work of a convolution.
 struct ConvolutionSizes {
     var images: Int
@@ -28,6 +38,8 @@ struct ConvolutionSizes {
     /// Limits of the output.
     var minimum: Float = -.infinity
     var maximum: Float = .infinity
+    /// What is applied to the output.
+    var activation: UnaryKernel?
 
     init(_ convolution: Convolution) {
         images = convolution.outputShape[0]
@@ -37,6 +49,7 @@ struct ConvolutionSizes {
         columns = convolution.window.columns
         minimum = convolution.minimum
         maximum = convolution.maximum
+        activation = convolution.activationKernel
     }
 
     init(
@@ -124,6 +137,10 @@ struct ConvolutionGeometry: @unchecked Sendable {
         conv.output_pixel = Kernels.block
         conv.minimum = sizes.minimum
         conv.maximum = sizes.maximum
+        if let activation = sizes.activation {
+            conv.activation = activation.function
+            (conv.alpha, conv.beta) = (activation.a, activation.b)
+        }
         self.conv = conv
 
         var rowsEach = rows.output
@@ -167,6 +184,24 @@ struct ConvolutionGeometry: @unchecked Sendable {
         conv.output_row = rows * width * Kernels.block
         conv.output_pixel = columns * Kernels.block
         conv.output_block = height * width * Kernels.block
+    }
+
+    /// Of the kernel for few output channels: as that of a dense one, but the output is planar and the regions' blocks
+    /// are channels.
+    init(narrow convolution: Convolution) {
+        let dense = ConvolutionGeometry(
+            convolution, isPlanar: false, isDepthwise: false, groupBlocks: 1)
+        var conv = dense.conv
+        conv.output_block /= Kernels.block
+        self.conv = conv
+        regions = dense.regions.map { region in
+            var region = region
+            region.last_block = Int32(convolution.outputChannels)
+            return region
+        }
+        images = dense.images
+        inputImage = dense.inputImage
+        outputImage = convolution.outputChannels * conv.output_block
     }
 
     /// 0..<`count` in pieces of `size`, the last one shorter.

@@ -87,6 +87,7 @@ extension Planner {
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
         let convolution = try Convolution(operands)
         guard convolution.window.isWithinKernelRange,
+            convolution.activation == nil || convolution.activationKernel != nil,
             let weights = operands.optional(1)?.constant?.tensor
         else { return nil }
         let bias = operands.optional(2)

@@ -9,6 +9,12 @@ struct PackedWeights: Sendable {
     /// Eight numbers a block; zeros fill up the last.
     let bias: Tensor
 
+    /// Weights and bias that are in order already.
+    init(weights: Tensor, bias: Tensor) {
+        self.weights = weights
+        self.bias = bias
+    }
+
     /// Those of a convolution whose channels are each by themselves, or all see each other.
     init(_ source: ConstantConvolution, _ kernels: Kernels) {
         let sizes = ConvolutionSizes(source.convolution)

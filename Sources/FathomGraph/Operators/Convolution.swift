@@ -2,8 +2,8 @@ import FathomCore
 
 /// What a (fused) convolution computes, read once from its node.
 ///
-/// y[n,o] = limit(b[o] + Σ w[o,i,ky,kx] · x[n, group(o)+i, …] + residual[n,o]); x is N×C×H×W, w is O×C/groups×KH×KW.
-/// ONNX operator `Conv`; the residual and the limits belong to `fathom.Conv`, which passes make.
+/// y[n,o] = activation(limit(b[o] + Σ w[o,i,ky,kx] · x[n, group(o)+i, …] + residual[n,o])); x is N×C×H×W, w is O×C/groups×KH×KW.
+/// ONNX operator `Conv`; the residual, the limits and the activation belong to `fathom.Conv`, which passes make.
 public struct Convolution: Sendable {
     /// How the weights slide along rows and columns; a third axis before them is `depth`'s.
     public let window: Window
@@ -21,6 +21,8 @@ public struct Convolution: Sendable {
     public let minimum: Float
     /// The greatest value of the output; +∞ where nothing limits it.
     public let maximum: Float
+    /// The function of one number that is applied to the limited output, if any, as a node without edges.
+    public let activation: Node?
     private let volume: VolumeWindow
 
     /// Whether the input is a sequence or a picture, not a volume.
@@ -70,6 +72,7 @@ public struct Convolution: Sendable {
         }
         minimum = try node.float("minimum", default: -.infinity)
         maximum = try node.float("maximum", default: .infinity)
+        activation = node.fusedActivation
     }
 
     func evaluate(_ operands: Operands<Value>) throws(FathomError) -> Tensor {
@@ -100,8 +103,34 @@ public struct Convolution: Sendable {
                 output[position] = min(max(value, minimum), maximum)
             }
         }
-        return Tensor(shape: outputShape, values: output)
+        return try activated(
+            Tensor(shape: outputShape, values: output), operatorSet: operands.operatorSet)
     }
+
+    private func activated(_ tensor: Tensor, operatorSet: Int) throws(FathomError) -> Tensor {
+        guard let activation else { return tensor }
+        guard let entry = Operator.table[activation.operation] else {
+            throw activation.error("the operator is unknown")
+        }
+        let operands = Operands(activation, [Value.floats(tensor)], operatorSet: operatorSet)
+        return try entry.evaluate(operands).first?.tensor ?? tensor
+    }
+}
+
+extension Node {
+    /// The function of one number that a pass has made part of this node, as a node of its own.
+    var fusedActivation: Node? {
+        guard case .string(let operation)? = attributes[Self.activationKey] else { return nil }
+        return Node(operation, inputs: [], outputs: [], attributes: attributes)
+    }
+
+    /// Makes a function of one number, whose attributes it takes over, part of this node.
+    mutating func fuse(activation operation: String, _ settings: [String: Attribute]) {
+        attributes.merge(settings) { _, setting in setting }
+        attributes[Self.activationKey] = .string(operation)
+    }
+
+    private static let activationKey = "activation"
 }
 
 extension Operator {

@@ -51,7 +51,7 @@ private struct ActivationFinder {
         case "Sigmoid":
             replaceGate(index, x, isPlus: false, factor: 1, Node("Swish", inputs: [x], outputs: []))
         case "HardSigmoid":
-            guard isNear(number(node, "alpha", 0.2), 1.0 / 6),
+            guard isNear(number(node, "alpha", 0.2), Float(1) / 6),
                 isNear(number(node, "beta", 0.5), 0.5)
             else { return }
             replaceGate(
