@@ -129,9 +129,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: using("Fathom") + ["CFFmpeg", logging],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(
+            name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: cSettings),
         tests("FathomCoreTests"),
         tests("FathomGraphTests"),
-        tests("FathomEngineTests", ["CDefaultModel"]),
+        tests("FathomEngineTests", ["CDefaultModel", "CAllocationCounter"]),
         tests("FathomMediaTests"),
         tests("FathomDepthTests"),
         tests("FathomPictureTests"),

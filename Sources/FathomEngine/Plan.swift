@@ -39,11 +39,12 @@ public struct Plan: Sendable {
     /// Plans a graph, which should have been through the passes, without the `choices` in `disabled`.
     public init(
         _ graph: Graph, inputShapes: [String: Shape], instructionSet: InstructionSet = .current,
-        disabled: Set<String> = []
+        disabled: Set<String> = [], precision: Precision = .fp32
     ) throws(FathomError) {
         let facts = try graph.facts(inputShapes: inputShapes)
         var planner = Planner(
-            graph, facts: facts, instructionSet: instructionSet, disabled: disabled)
+            graph, facts: facts, instructionSet: instructionSet, disabled: disabled,
+            precision: precision)
         let places = try planner.plan()
         let buffers = planner.buffers
         arena = ArenaLayout(buffers, shared: Self.shared(planner.steps, buffers))

@@ -9,6 +9,8 @@ struct Planner {
     let instructionSet: InstructionSet
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
+    /// The numbers to compute with.
+    let precision: Precision
     private(set) var steps: [PlannedStep] = []
     var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: PlannedEdge] = [:]
@@ -25,12 +27,15 @@ struct Planner {
     var joints: [String: Joint] = [:]
     /// The buffers of joined edges some piece of which has been written.
     var joinedBuffers: [String: Int] = [:]
+    /// Edges that lie in the arena as bytes.
+    private(set) var quantizedEdges: Set<String> = []
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
-        disabled: Set<String>
+        disabled: Set<String>, precision: Precision
     ) {
         self.disabled = disabled
+        self.precision = precision
         self.graph = graph
         self.facts = facts
         self.instructionSet = instructionSet
@@ -56,9 +61,10 @@ struct Planner {
             }
             inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
-        chains = try findChains()
+        chains = precision == .bf16 ? [:] : try findChains()
         chained = Set(chains.values.flatMap(\.inner))
         joints = try findJoints()
+        quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
         }
@@ -101,6 +107,7 @@ struct Planner {
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
+            case .transposedConvolution: try lowerTransposedConvolution(operands)
             case .unary: try lowerUnary(operands)
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
@@ -108,7 +115,7 @@ struct Planner {
             case .matrix: try lowerMatrix(operands)
             case .concatenation: try lowerConcatenation(operands)
             case .reference: try lowerByName(operands)
-            case .quantized: false
+            case .quantized: try lowerQuantized(operands)
             }
         if !isLowered { try lowerReference(operands, entry) }
     }
@@ -141,6 +148,7 @@ struct Planner {
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
         if let chain = chains[node.outputs[0]] { return try lowerChain(chain) }
         if try lowerNarrowConvolution(node) { return true }
+        if try lowerBFloatConvolution(node) { return true }
         return try lowerConvolution(node)
     }
 
@@ -172,6 +180,7 @@ struct Planner {
 
     /// Numbers that a shape takes in a layout.
     static func count(_ shape: Shape, _ layout: Layout) -> Int {
+        if layout == .quantized { return QuantizedPicture(shape).count }
         guard layout == .blocked else { return shape.count }
         return shape[0] * Kernels.blocks(shape[1]) * Kernels.block
             * (shape.count / max(1, shape[0] * shape[1]))
@@ -208,7 +217,7 @@ struct Planner {
             return try operand(name, layout)
         }
         let other: Layout = layout == .planar ? .blocked : .planar
-        guard let source = places[name]?[other] else {
+        guard layout != .quantized, let source = places[name]?[other] else {
             throw error("the edge '\(name)' is used before it is computed")
         }
         let target = newBuffer(Self.count(shape, layout))

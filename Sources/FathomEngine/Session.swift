@@ -31,18 +31,18 @@ public final class Session: @unchecked Sendable {
     public convenience init(
         _ graph: Graph, inputShapes: [String: Shape], options: SessionOptions = SessionOptions()
     ) throws(FathomError) {
-        guard options.precision == .fp32 else {
+        guard options.precision != .int8 || graph.isQuantized else {
             throw FathomError(
                 .usage, operation: "run", subject: "model \(graph.name)",
-                cause: "the precision \(options.precision.rawValue) is not built yet",
-                remedy: "Use fp32")
+                cause: "it is not quantized, so it cannot be computed in int8",
+                remedy: "Make a quantized file of it with 'fathom model quantize'")
         }
         let rewritten = try GraphPass.apply(
             to: graph, inputShapes: inputShapes,
             disabled: options.disabledPasses.subtracting(Plan.choices))
         let plan = try Plan(
             rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet,
-            disabled: options.disabledPasses)
+            disabled: options.disabledPasses, precision: options.precision)
         self.init(plan, pool: options.pool)
     }
 

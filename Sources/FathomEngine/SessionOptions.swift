@@ -54,7 +54,8 @@ public struct SessionOptions: Sendable {
     public var instructionSet: InstructionSet
     /// Names of passes (`GraphPass.name`) and of the engine's choices (`Plan.choices`) to leave out.
     public var disabledPasses: Set<String>
-    /// The numbers to compute with; only `fp32` so far.
+    /// The numbers to compute with. A quantized file is computed in int8 where it says so, whatever the precision; one
+    /// that is not quantized cannot be computed in int8.
     public var precision: Precision
 
     /// Makes options.

@@ -24,6 +24,8 @@ enum Layout: Hashable, Sendable {
     case planar
     /// N×⌈C/8⌉×H×W×8: eight neighbouring channels side by side in a pixel.
     case blocked
+    /// One byte a number: see `QuantizedPicture`.
+    case quantized
 }
 
 /// Where a step finds an operand.

@@ -9,7 +9,7 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        foldConstants, simplifyViews, removeIdentities, foldPadding, recognizeNorms,
+        fuseQuantized, foldConstants, simplifyViews, removeIdentities, foldPadding, recognizeNorms,
         recognizeActivations, foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts,
         removeDeadNodes,
     ]

@@ -93,6 +93,8 @@ extension Operands<Value> {
 public enum Lowering: Hashable, Sendable, CaseIterable {
     /// A (fused) convolution.
     case convolution
+    /// A transposed convolution.
+    case transposedConvolution
     /// One number in, one out, with a kernel (`UnaryFunction`).
     case unary
     /// Two operands of the same shape, or one broadcast.
@@ -170,7 +172,7 @@ public struct Operator: Sendable {
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
             fusedProducts, fusedAttentions,
-            quantizations, integerProducts,
+            quantizations, integerProducts, quantizedFused,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.

@@ -221,6 +221,7 @@ struct KernelTests {
                 conv.input_row = columns * 8
                 conv.input_block = plane
                 conv.output_block = plane
+                (conv.output_row, conv.output_pixel) = (columns * 8, 8)
                 (conv.minimum, conv.maximum) = (-.infinity, .infinity)
                 var region = fathom_region(
                     first_row: 1, last_row: 4, first_column: 2, last_column: 27, first_block: 4,

@@ -8,6 +8,8 @@
 #include "samples16.h"
 #include "spin.h"
 #include "network.h"
+#include "quantized.h"
+#include "bfloat.h"
 #include "matrix.h"
 #include "tensor.h"
 #include "peak.h"

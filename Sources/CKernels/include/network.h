@@ -60,6 +60,8 @@ typedef struct fathom_conv {
     ptrdiff_t input_row;       // numbers from row to row of the input
     ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
     ptrdiff_t output_block;    // numbers from one block of output channels to the next
+    ptrdiff_t output_row;      // `dense`: numbers from row to row of the output
+    ptrdiff_t output_pixel;    // `dense`: numbers from pixel to pixel of a row of the output
     float minimum, maximum;
     fathom_unary activation;   // FATHOM_CLIP: none
     float alpha, beta;         // its settings
@@ -70,7 +72,13 @@ typedef struct fathom_region {
     int32_t first_row, last_row, first_column, last_column, first_block, last_block;
 } fathom_region;
 
-/// A part of a 3×3 convolution by Winograd's algorithm: tiles of the output from first to before last, row by row, and
+/// What weights are transformed for by Winograd's algorithm.
+typedef struct fathom_winograd_size {
+    int32_t outputs, inputs, kernel_height, kernel_width;
+    int32_t tile;  // pixels of a tile's side: 4 or 2
+} fathom_winograd_size;
+
+/// A part of a convolution by Winograd's algorithm: tiles of the output from first to before last, row by row, and
 /// blocks of its channels.
 typedef struct fathom_winograd {
     int32_t tile;  // pixels of a tile's side: 4 or 2
@@ -107,12 +115,17 @@ typedef struct fathom_network_kernels {
     /// may have fewer blocks.
     void (*dense)(const fathom_conv *conv, const fathom_region *region);
 
-    /// As `dense` for 3×3 taps, stride and dilation 1, and a blocked input. `scratch` holds (tile + 2)² points of
-    /// the tiles' input channels and as many of a group of output channels. Weights are those of `winograd_weights`.
+    /// Packs weights [output][input][tap] for `dense`.
+    void (*dense_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t taps, float *packed);
+
+    /// As `dense` for stride and dilation 1 and a blocked input. The window is taken as pieces of 3×3 taps; where it
+    /// has more than one, the input channels are whole blocks. `scratch` holds (tile + 2)² points of the tiles'
+    /// input channels, once for each piece, and as many of a group of output channels.
     void (*winograd)(const fathom_conv *conv, const fathom_winograd *part, float *scratch);
 
-    /// Transforms weights [output][input][3][3] to [group of blocks][point][input][8 × the group's blocks].
-    void (*winograd_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t tile, float *packed);
+    /// Transforms weights [output][input][kernel row][kernel column] to [group of blocks][point][piece][input][8 × the
+    /// group's blocks]; what fills up the last block is left as it is.
+    void (*winograd_weights)(const float *weights, const fathom_winograd_size *size, float *packed);
 
     /// Channel c of the input reaches channel c of the output; both are blocked. Weights are packed
     /// [block][kernel row][kernel column][8].

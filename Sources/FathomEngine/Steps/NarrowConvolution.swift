@@ -21,21 +21,18 @@ extension Planner {
         let weights = Self.channelsLast(source)
         let bias = source.bias ?? Tensor(shape: [convolution.outputChannels])
         let geometry = ConvolutionGeometry(narrow: convolution)
+        let part = ConvolutionStep.Part(
+            geometry: geometry, packed: PackedWeights(weights: weights, bias: bias))
         let kernels = kernels
         append(
             PlannedStep(
                 node: node.name, operation: node.operation, reads: [input], writes: [output],
                 worksInPlace: false
             ) { memory in
-                var conv = geometry.conv
-                conv.input = memory.readable(input)
-                conv.output = memory.writable(output)
-                conv.weights = memory.readable(.constant(weights))
-                conv.bias = memory.readable(.constant(bias))
-                return ConvolutionStep(
-                    conv: conv, regions: geometry.regions, images: geometry.images,
-                    inputImage: geometry.inputImage, outputImage: geometry.outputImage,
-                    kernel: kernels.table.narrow)
+                ConvolutionStep(
+                    [part], [part.conv(memory, input: input, output: output)],
+                    images: geometry.images, inputImage: geometry.inputImage,
+                    outputImage: geometry.outputImage, kernel: kernels.table.narrow)
             })
         return true
     }

@@ -8,37 +8,46 @@ extension Graph {
 
     /// Reads a network from an ONNX file; external data must lie in the file's folder.
     public init(onnxFile path: String) throws(FathomError) {
-        let bytes = try FileBytes.read(path, limit: Self.largestFileSize)
+        let file = try MappedFile(path, limit: Self.largestFileSize)
         let url = URL(fileURLWithPath: path)
         try self.init(
-            onnx: Data(bytes), name: url.lastPathComponent,
+            onnx: file.bytes, name: url.lastPathComponent,
             folder: url.deletingLastPathComponent().path)
+        withExtendedLifetime(file) {}
     }
 
     /// Reads a network from the bytes of an ONNX file; `name` is what errors call it. They are not kept.
     public init(onnx bytes: UnsafeRawBufferPointer, name: String) throws(FathomError) {
-        guard let start = bytes.baseAddress, !bytes.isEmpty else {
-            throw FathomError(operation: "load", subject: "model \(name)", cause: "it is empty")
-        }
-        let data = Data(
-            bytesNoCopy: UnsafeMutableRawPointer(mutating: start), count: bytes.count,
-            deallocator: .none)
-        try self.init(onnx: data, name: name, folder: nil)
+        try self.init(onnx: bytes, name: name, folder: nil)
     }
 
     /// Reads a network from the bytes of an ONNX file; `name` is what errors call it.
     public init(onnx bytes: [UInt8], name: String) throws(FathomError) {
-        try self.init(onnx: Data(bytes), name: name, folder: nil)
+        let result = bytes.withUnsafeBytes { bytes in
+            Result { () throws(FathomError) in try Graph(onnx: bytes, name: name, folder: nil) }
+        }
+        self = try result.get()
     }
 
-    private init(onnx data: Data, name: String, folder: String?) throws(FathomError) {
+    private init(
+        onnx bytes: UnsafeRawBufferPointer, name: String, folder: String?
+    ) throws(FathomError) {
         func failure(_ cause: String, _ remedy: String = "") -> FathomError {
             FathomError(
                 operation: "load", subject: "model \(name)", cause: cause, remedy: remedy)
         }
+        guard !bytes.isEmpty else { throw failure("it is empty") }
+        let slices: [UnsafeRawBufferPointer?]?
         let model: Onnx_ModelProto
         do {
-            model = try Onnx_ModelProto(serializedBytes: data)
+            let found = WeightSlices(bytes)
+            model = try Onnx_ModelProto(serializedBytes: found?.rest ?? Data(bytes))
+            slices = found?.slices
+            if let slices, slices.count != model.graph.initializer.count {
+                throw failure("its initializers are not where they seem to be")
+            }
+        } catch let error as FathomError {
+            throw error
         } catch {
             throw failure("it is no ONNX file or is cut short (\(error))")
         }
@@ -51,8 +60,9 @@ extension Graph {
         }
         let reader = TensorReader(model: name, folder: folder)
         var initializers: [String: Value] = [:]
-        for tensor in model.graph.initializer {
-            let value = try reader.value(tensor, "initializer '\(tensor.name)'")
+        for (index, tensor) in model.graph.initializer.enumerated() {
+            let value = try reader.value(
+                tensor, "initializer '\(tensor.name)'", slice: slices?[index])
             guard initializers.updateValue(value, forKey: tensor.name) == nil else {
                 throw failure("two initializers are named '\(tensor.name)'")
             }

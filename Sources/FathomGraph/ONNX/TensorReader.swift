@@ -61,8 +61,10 @@ struct TensorReader {
         Int32(exactly: code).flatMap(DataType.init(rawValue:))?.elementType
     }
 
-    /// The value of a tensor in the file.
-    func value(_ tensor: Onnx_TensorProto, _ subject: String) throws(FathomError) -> Value {
+    /// The value of a tensor in the file; `slice` is its raw data where that is not in the message itself.
+    func value(
+        _ tensor: Onnx_TensorProto, _ subject: String, slice: UnsafeRawBufferPointer? = nil
+    ) throws(FathomError) -> Value {
         let type = try dataType(tensor.dataType, subject)
         guard let shape = Shape(checking: tensor.dims.map { Int(clamping: $0) }) else {
             throw error("\(subject) has the impossible shape \(tensor.dims)")
@@ -71,6 +73,7 @@ struct TensorReader {
             let bytes = try external(tensor, shape.count * type.size, subject)
             return try value(shape, type, bytes, subject)
         }
+        if let slice { return try value(shape, type, slice, subject) }
         if tensor.hasRawData || shape.count == 0 {
             return try value(shape, type, tensor.rawData, subject)
         }
@@ -119,11 +122,12 @@ struct TensorReader {
                 raw.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
             }
             func floats(_ element: (Int) -> Float) -> Value {
-                let tensor = Tensor(shape: shape)
-                tensor.withUnsafeMutableBuffer { target in
-                    for index in target.indices { target[index] = element(index) }
-                }
-                return .floats(tensor)
+                .floats(
+                    Tensor(shape: shape) { target in
+                        for index in target.indices {
+                            target.initializeElement(at: index, to: element(index))
+                        }
+                    })
             }
             func integers(_ element: (Int) -> Int64) -> Value {
                 .integers(
@@ -133,11 +137,10 @@ struct TensorReader {
             }
             switch type {
             case .float:
-                let tensor = Tensor(shape: shape)
-                tensor.withUnsafeMutableBuffer { target in
-                    UnsafeMutableRawBufferPointer(target).copyMemory(from: raw)
-                }
-                return .floats(tensor)
+                return .floats(
+                    Tensor(shape: shape) { target in
+                        UnsafeMutableRawBufferPointer(target).copyMemory(from: raw)
+                    })
             case .double: return floats { Float(load(Double.self, $0)) }
             case .float16, .bfloat16: return floats { Self.float(load(UInt16.self, $0), type) }
             case .int64: return integers { load(Int64.self, $0) }

@@ -196,7 +196,7 @@ extension Operator {
     }
 
     private static let quantizedConvolution = Operator(
-        "QLinearConv", inputs: 8...9, lowering: .reference,
+        "QLinearConv", inputs: 8...9, lowering: .quantized,
         infer: { operands throws(FathomError) in
             let convolution = try Convolution(integers: operands, input: 0, weights: 3)
             return [Fact(convolution.outputShape, try outputType(operands))]

@@ -3,14 +3,20 @@ import FathomCore
 /// What a `ConvTranspose` node computes: each input number spreads the weights, scaled by it, over the output.
 ///
 /// x is N×C×H×W, w is C×O/groups×KH×KW. Not supported: `output_shape` and automatic padding.
-private struct TransposedConvolution {
-    let shape: Shape
-    let groups: Int
-    let strides: [Int]
-    let dilations: [Int]
-    let pads: [Int]
+public struct TransposedConvolution: Sendable {
+    /// The output.
+    public let shape: Shape
+    /// Parts of the channels that do not see each other.
+    public let groups: Int
+    /// Output elements from one input element to the next, a spatial axis each.
+    public let strides: [Int]
+    /// Output elements from one tap to the next, a spatial axis each.
+    public let dilations: [Int]
+    /// Elements cut off before the first and after the last, all firsts before all lasts.
+    public let pads: [Int]
 
-    init(_ operands: Operands<Fact>) throws(FathomError) {
+    /// Checks a node against the facts of its inputs.
+    public init(_ operands: Operands<Fact>) throws(FathomError) {
         let node = operands.node
         let (input, weights) = (try operands.required(0), try operands.required(1))
         groups = try node.integer("group", default: 1)
@@ -82,7 +88,7 @@ extension Operator {
     /// `ConvTranspose`.
     static let transposedConvolutions: [Operator] = [
         Operator(
-            "ConvTranspose", inputs: 2...3, lowering: .reference,
+            "ConvTranspose", inputs: 2...3, lowering: .transposedConvolution,
             infer: { operands throws(FathomError) in
                 [Fact(try TransposedConvolution(operands).shape)]
             },

@@ -21,6 +21,20 @@ public struct Window: Hashable, Sendable {
         /// Elements added after the last.
         public var after: Int
 
+        /// A window of `kernel` taps over `input` elements.
+        public init(
+            input: Int, output: Int, kernel: Int, stride: Int, dilation: Int, before: Int,
+            after: Int
+        ) {
+            self.input = input
+            self.output = output
+            self.kernel = kernel
+            self.stride = stride
+            self.dilation = dilation
+            self.before = before
+            self.after = after
+        }
+
         /// The input element under a tap of an output; outside the input on padding.
         func position(_ output: Int, _ tap: Int) -> Int {
             output * stride + tap * dilation - before
