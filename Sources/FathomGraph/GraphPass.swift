@@ -15,7 +15,9 @@ public struct GraphPass: Sendable {
     ]
 
     /// The passes that a graph for fixed shapes goes through before it is exported.
-    static let binding: [GraphPass] = [foldConstants, removeIdentities, removeDeadNodes]
+    static let binding: [GraphPass] = [
+        foldConstantsButWeights, removeIdentities, removeDeadNodes,
+    ]
 
     /// Applies all passes but those named in `disabled`.
     public static func apply(
