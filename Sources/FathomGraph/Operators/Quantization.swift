@@ -99,7 +99,7 @@ extension Operator {
             _ = try QuantizationRule(operands)
             let type = try quantizedType(operands)
             guard type.quantizedRange != nil else {
-                throw operands.node.error("quantizing to \(type.rawValue) is not supported")
+                throw operands.node.unsupported("quantizing to \(type.rawValue) is not supported")
             }
             return [Fact(input.shape, type)]
         },
@@ -128,8 +128,8 @@ extension Operator {
         let code = try operands.node.integer("output_dtype", default: 0)
         if let zero = operands.optional(2) { return zero.type }
         if code == 0 { return .uint8 }
-        guard let type = TensorReader.elementType(castTo: code) else {
-            throw operands.node.error("the element type \(code) is not supported")
+        guard let type = ElementType(onnxCode: code) else {
+            throw operands.node.unsupported("the element type \(code) is not supported")
         }
         return type
     }
@@ -139,7 +139,7 @@ extension Operator {
         infer: { operands throws(FathomError) in
             let input = try operands.required(0)
             guard input.type.quantizedRange != nil || input.type == .int32 else {
-                throw operands.node.error(
+                throw operands.node.unsupported(
                     "its operand is \(input.type.rawValue), which is not supported")
             }
             _ = try QuantizationRule(operands)
