@@ -6,7 +6,7 @@ import Testing
 struct ExportTests {
     /// A graph with every kind of attribute and element that nodes and weights have.
     private func graph(rows: Dimension = .named("height")) throws -> Graph {
-        let weights = (0..<4 * 3 * 9).map { Float($0 % 13) / 13 - 0.4 }
+        let weights = (0..<108).map { (index: Int) -> Float in Float(index % 13) / 13 - 0.4 }
         return try Graph(
             name: "test",
             inputs: [ValueInfo(name: "x", dimensions: [.fixed(1), .fixed(3), rows, .unknown])],
@@ -15,10 +15,13 @@ struct ExportTests {
                 Node(
                     "Conv", name: "first", inputs: ["x", "w", ""], outputs: ["c"],
                     attributes: ["pads": .integers([1, 1, 1, 1]), "group": .integer(1)]),
-                Node("LeakyRelu", inputs: ["c"], outputs: ["a"], attributes: ["alpha": .float(0.2)]),
+                Node(
+                    "LeakyRelu", inputs: ["c"], outputs: ["a"], attributes: ["alpha": .float(0.2)]),
                 Node(
                     "Constant", inputs: [], outputs: ["s"],
-                    attributes: ["value": .tensor(.floats(Tensor(shape: [4], values: [1, 1, 2, 2])))]),
+                    attributes: [
+                        "value": .tensor(.floats(Tensor(shape: [4], values: [1, 1, 2, 2])))
+                    ]),
                 Node(
                     "Resize", inputs: ["a", "", "s"], outputs: ["r"],
                     attributes: [
@@ -27,7 +30,8 @@ struct ExportTests {
                     ]),
                 Node("Shape", inputs: ["r"], outputs: ["n"]),
                 Node("Gather", inputs: ["n", "two"], outputs: ["h"]),
-                Node("Concat", inputs: ["oneAndFour", "h", "rest"], outputs: ["t"],
+                Node(
+                    "Concat", inputs: ["oneAndFour", "h", "rest"], outputs: ["t"],
                     attributes: ["axis": .integer(0)]),
                 Node("Reshape", inputs: ["r", "t"], outputs: ["y"]),
             ],
@@ -39,7 +43,8 @@ struct ExportTests {
             metadata: ["fathom.name": "tëst", "fathom.size": "64"], operatorSet: 13)
     }
 
-    private let input = Tensor(shape: [1, 3, 4, 6], values: (0..<72).map { Float($0 % 7) - 3 })
+    private let input = Tensor(
+        shape: [1, 3, 4, 6], values: (0..<72).map { (index: Int) -> Float in Float(index % 7) - 3 })
 
     private func result(_ graph: Graph) throws -> Tensor {
         try #require(try graph.evaluate(["x": .floats(input)])["y"]?.tensor)

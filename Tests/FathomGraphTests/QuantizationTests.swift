@@ -8,7 +8,9 @@ struct QuantizationTests {
     private func graph(operatorSet: Int = 13) throws -> Graph {
         func weights(_ outputs: Int, _ inputs: Int, _ kernel: Int) -> Value {
             let shape: Shape = [outputs, inputs, kernel, kernel]
-            let values = (0..<shape.count).map { Float(($0 * 37 + $0 / 5) % 41) / 41 - 0.45 }
+            let values = (0..<shape.count).map { (index: Int) -> Float in
+                Float((index * 37 + index / 5) % 41) / 41 - 0.45
+            }
             return .floats(Tensor(shape: shape, values: values))
         }
         let padded: [String: Attribute] = ["pads": .integers([1, 1, 1, 1])]
@@ -29,7 +31,8 @@ struct QuantizationTests {
             ],
             initializers: [
                 "w0": weights(8, 3, 3), "w1": weights(8, 8, 3), "w2": weights(1, 8, 1),
-                "b0": .floats(Tensor(shape: [8], values: (0..<8).map { Float($0) / 4 - 1 })),
+                "b0": .floats(
+                    Tensor(shape: [8], values: [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75])),
                 "low": .scalar(0), "high": .scalar(6),
             ], operatorSet: operatorSet)
     }
@@ -60,7 +63,8 @@ struct QuantizationTests {
         let scheme = QuantizationScheme(
             graph, layers: Set(QuantizationScheme.possibleLayers(graph)))
         let input = Tensor(
-            shape: [1, 3, 6, 8], values: (0..<144).map { Float(($0 * 29) % 31) / 31 - 0.5 })
+            shape: [1, 3, 6, 8],
+            values: (0..<144).map { (index: Int) -> Float in Float(index * 29 % 31) / 31 - 0.5 })
         var observed = graph
         observed.outputs += scheme.edges.filter { $0 != "x" }.map {
             ValueInfo(name: $0, dimensions: nil)
@@ -92,9 +96,42 @@ struct QuantizationTests {
         #expect(-Float(scale.zero) * scale.scale <= low + scale.scale)
     }
 
+    @Test("a network of operator set 11 is brought to 13 with the same results")
+    func olderOperatorSet() throws {
+        let graph = try Graph(
+            name: "old",
+            inputs: [ValueInfo(name: "x", dimensions: [.fixed(1), .fixed(3), .unknown])],
+            outputs: [ValueInfo(name: "y", dimensions: nil)],
+            nodes: [
+                Node(
+                    "Unsqueeze", inputs: ["x"], outputs: ["u"], attributes: ["axes": .integers([0])]
+                ),
+                Node(
+                    "Split", inputs: ["u"], outputs: ["a", "b"],
+                    attributes: ["axis": .integer(2), "split": .integers([1, 2])]),
+                Node(
+                    "ReduceSum", inputs: ["b"], outputs: ["r"],
+                    attributes: ["axes": .integers([2]), "keepdims": .integer(1)]),
+                Node("Add", inputs: ["a", "r"], outputs: ["s"]),
+                Node("Softmax", inputs: ["s"], outputs: ["m"], attributes: ["axis": .integer(-1)]),
+                Node(
+                    "Squeeze", inputs: ["m"], outputs: ["y"], attributes: ["axes": .integers([0])]),
+            ], operatorSet: 11)
+        let newer = try graph.preparedForQuantization()
+        #expect(newer.operatorSet == 13)
+        let input = [
+            "x": Value.floats(
+                Tensor(shape: [1, 3, 4], values: [1, 5, 2, 0, 3, 3, 1, 2, 4, 0, 1, 6]))
+        ]
+        let wanted = try #require(try graph.evaluate(input)["y"])
+        let got = try #require(try newer.evaluate(input)["y"])
+        #expect(got.shape == wanted.shape && got.floatValues == wanted.floatValues)
+    }
+
     @Test("a graph that is quantized already, or too old for it, is refused")
     func refused() throws {
-        #expect(throws: FathomError.self) { try graph(operatorSet: 12).preparedForQuantization() }
+        let old = try graph(operatorSet: 10)
+        #expect(throws: FathomError.self) { try old.preparedForQuantization() }
         let graph = try graph()
         let scheme = QuantizationScheme(graph, layers: [0])
         let quantized = try graph.quantized(

@@ -24,12 +24,12 @@ extension Graph {
         guard !nodes.contains(where: { $0.operation.contains("QuantizeLinear") }) else {
             throw error("it is quantized already", operation: "quantize")
         }
-        guard operatorSet >= 13 else {
+        guard operatorSet >= 11 else {
             throw error(
                 "it follows ONNX operator set \(operatorSet), which has no scale for each channel",
-                remedy: "Export it with operator set 13 or newer", operation: "quantize")
+                remedy: "Export it with operator set 11 or newer", operation: "quantize")
         }
-        var graph = try foldingConstants()
+        var graph = try byOperatorSet13().foldingConstants()
         for pass in [
             GraphPass.removeIdentities, .foldBatchNormalization, .removeDeadNodes,
         ] {
