@@ -22,6 +22,8 @@ struct Planner {
     private(set) var expansions: [String: Node] = [:]
     /// Edges that lie in the arena as bytes.
     private(set) var quantizedEdges: Set<String> = []
+    /// The convolutions that write them, by their output.
+    private(set) var quantizedConvolutions: [String: QuantizedConvolution] = [:]
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
@@ -55,6 +57,7 @@ struct Planner {
             inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
         }
         expansions = precision == .bf16 ? [:] : try findExpansions()
+        quantizedConvolutions = try findQuantizedConvolutions()
         quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
