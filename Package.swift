@@ -54,6 +54,7 @@ func tests(_ name: String, _ others: [Target.Dependency] = []) -> Target {
 /// Recorded values that tests open by path.
 let excluded: [String: [String]] = [
     "FathomEngineTests": ["Recorded"],
+    "FathomGraphTests": ["Recorded", "Corpus"],
     "FathomPipelineTests": ["Recorded"],
 ]
 
@@ -129,9 +130,11 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: using("Fathom") + ["CFFmpeg", logging],
             path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(
+            name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: cSettings),
         tests("FathomCoreTests"),
         tests("FathomGraphTests"),
-        tests("FathomEngineTests", ["CDefaultModel"]),
+        tests("FathomEngineTests", ["CDefaultModel", "CAllocationCounter"]),
         tests("FathomMediaTests"),
         tests("FathomDepthTests"),
         tests("FathomPictureTests"),

@@ -52,11 +52,12 @@ package enum FileBytes {
         }
     }
 
-    private static var systemWords: String { String(cString: strerror(errno)) }
+    static var systemWords: String { String(cString: strerror(errno)) }
 
-    private static func withFile(
-        _ path: String, _ body: (Int32, Int) throws(FathomError) -> [UInt8]
-    ) throws(FathomError) -> [UInt8] {
+    /// Opens a file, and nothing that only looks like one, for the length of a closure that gets its size.
+    static func withFile<Result>(
+        _ path: String, _ body: (Int32, Int) throws(FathomError) -> Result
+    ) throws(FathomError) -> Result {
         // Not waiting: a named pipe without a writer must not hang the program.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure("read", path, systemWords) }
@@ -91,7 +92,7 @@ package enum FileBytes {
         return bytes
     }
 
-    private static func failure(
+    static func failure(
         _ operation: String, _ path: String, _ cause: String
     ) -> FathomError {
         FathomError(operation: operation, subject: path, cause: cause)

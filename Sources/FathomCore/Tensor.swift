@@ -24,6 +24,13 @@ public final class Tensor: @unchecked Sendable {
         _ = storage.initialize(from: values)
     }
 
+    /// A tensor whose elements `body` writes, every one of them.
+    public init(shape: Shape, writtenBy body: (UnsafeMutableBufferPointer<Float>) -> Void) {
+        self.shape = shape
+        storage = Self.allocate(shape.count)
+        body(storage)
+    }
+
     deinit { UnsafeMutableRawPointer(storage.baseAddress)?.deallocate() }
 
     private static func allocate(_ count: Int) -> UnsafeMutableBufferPointer<Float> {

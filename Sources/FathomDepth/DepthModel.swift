@@ -107,6 +107,14 @@ public final class DepthModel: @unchecked Sendable {
         return map
     }
 
+    /// What the network was given for the last picture, by the input's name; nil before the first.
+    public func networkInput() -> [String: Tensor]? {
+        guard let session = current?.session, let shape = session.inputShapes[input.name] else {
+            return nil
+        }
+        return [input.name: session.withInput(input.name) { Tensor(shape: shape, values: $0) }]
+    }
+
     private func prepare(
         for format: PictureFormat, _ sampleAspectRatio: Rational
     ) throws(FathomError) -> Prepared {

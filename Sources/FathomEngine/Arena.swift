@@ -10,6 +10,8 @@ struct ArenaLayout: Sendable {
         var first: Int
         /// The last step that uses it.
         var last: Int
+        /// The buffer that this one is a piece of, and the number at which it begins there.
+        var home: (buffer: Int, offset: Int)?
     }
 
     /// Numbers from the start to each buffer.
@@ -27,14 +29,15 @@ struct ArenaLayout: Sendable {
     /// `shared[b]` is the buffer whose place `b` takes, or `b` itself.
     init(_ buffers: [Buffer], shared: [Int]) {
         var lives = buffers
-        for index in buffers.indices where shared[index] != index {
-            let owner = shared[index]
+        let owner = buffers.indices.map { buffers[$0].home?.buffer ?? shared[$0] }
+        for index in buffers.indices where owner[index] != index {
+            let owner = owner[index]
             lives[owner].first = min(lives[owner].first, buffers[index].first)
             lives[owner].last = max(lives[owner].last, buffers[index].last)
         }
         var offsets = [Int](repeating: 0, count: buffers.count)
         var placed: [(range: Range<Int>, life: ClosedRange<Int>)] = []
-        let owners = buffers.indices.filter { shared[$0] == $0 }
+        let owners = buffers.indices.filter { owner[$0] == $0 }
         for index in owners.sorted(by: {
             (buffers[$0].count, $1) > (buffers[$1].count, $0)
         }) {
@@ -52,7 +55,9 @@ struct ArenaLayout: Sendable {
                 placed.firstIndex { $0.range.lowerBound > offset } ?? placed.endIndex
             placed.insert((offset..<offset + size, life), at: position)
         }
-        for index in buffers.indices { offsets[index] = offsets[shared[index]] }
+        for index in buffers.indices {
+            offsets[index] = offsets[owner[index]] + (buffers[index].home?.offset ?? 0)
+        }
         self.offsets = offsets
         count = placed.map(\.range.upperBound).max() ?? 0
     }

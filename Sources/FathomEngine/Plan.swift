@@ -64,10 +64,14 @@ public struct Plan: Sendable {
     /// Lets the result of a step take the place of its first operand where that is not needed later.
     private static func shared(_ steps: [PlannedStep], _ buffers: [ArenaLayout.Buffer]) -> [Int] {
         var owner = Array(buffers.indices)
+        // Pieces of a buffer may be needed longer than the whole.
+        let homes = Set(buffers.compactMap { $0.home?.buffer })
         for (index, step) in steps.enumerated() where step.worksInPlace {
             guard let result = step.writes.first, case .buffer(let operand)? = step.reads.first,
                 operand != result, buffers[operand].last == index,
                 buffers[operand].count == buffers[result].count,
+                buffers[operand].home == nil, buffers[result].home == nil,
+                !homes.contains(operand),
                 step.reads.allSatisfy({ place in
                     // A part of the operand would be written before it is read.
                     if case .part(operand, _) = place { false } else { true }

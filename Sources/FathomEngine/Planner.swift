@@ -7,19 +7,28 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// The types that edges have in the graph.
+    private let types: [String: ElementType]
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
     /// The numbers to compute with.
     let precision: Precision
     private(set) var steps: [PlannedStep] = []
-    private(set) var buffers: [ArenaLayout.Buffer] = []
+    var buffers: [ArenaLayout.Buffer] = []
     private(set) var inputs: [String: PlannedEdge] = [:]
     /// Edges that are not floating point, by their numbers among the session's boxes.
     private var boxes: [String: Int] = [:]
-    private var places: [String: [Layout: Place]] = [:]
-    /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
-    /// that output.
-    private(set) var expansions: [String: Node] = [:]
+    private(set) var places: [String: [Layout: Place]] = [:]
+    /// Nodes that are computed together with a depthwise convolution, by the edge that they write.
+    private var chains: [String: DepthwiseChain] = [:]
+    /// Edges within them.
+    private var chained: Set<String> = []
+    /// Edges whose pixels are those of others; they are put together where a step wants them.
+    var moved: [String: [MovedPart]] = [:]
+    /// The joined edge, and the number in it, where an edge is best written.
+    var joints: [String: Joint] = [:]
+    /// The buffers of joined edges some piece of which has been written.
+    var joinedBuffers: [String: Int] = [:]
     /// Edges that lie in the arena as bytes.
     private(set) var quantizedEdges: Set<String> = []
     /// The convolutions that write them, by their output.
@@ -32,7 +41,9 @@ struct Planner {
         self.disabled = disabled
         self.precision = precision
         self.graph = graph
-        self.facts = facts
+        // Kernels compute every floating-point type in float32.
+        self.facts = facts.mapValues(\.computed)
+        types = facts.mapValues(\.type)
         self.instructionSet = instructionSet
     }
 
@@ -54,9 +65,11 @@ struct Planner {
             } else {
                 store = .box(box(input.name))
             }
-            inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            inputs[input.name] = edge(input.name, store, fact)
         }
-        expansions = precision == .bf16 ? [:] : try findExpansions()
+        chains = precision == .bf16 ? [:] : try findChains()
+        chained = Set(chains.values.flatMap(\.inner))
+        joints = try findJoints()
         quantizedConvolutions = try findQuantizedConvolutions()
         quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
@@ -76,7 +89,7 @@ struct Planner {
             } else {
                 store = .box(box(output.name))
             }
-            outputs[output.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            outputs[output.name] = edge(output.name, store, fact)
         }
         for case .floats(let place) in inputs.values.map(\.store) {
             guard let buffer = place.buffer else { continue }
@@ -86,18 +99,26 @@ struct Planner {
         return outputs
     }
 
+    private func edge(_ name: String, _ store: PlannedEdge.Store, _ fact: Fact) -> PlannedEdge {
+        PlannedEdge(store: store, shape: fact.shape, type: types[name] ?? fact.type)
+    }
+
     private mutating func lower(_ node: Node) throws(FathomError) {
         guard let entry = Operator.table[node.operation] else {
             throw node.error("the operator is unknown")
         }
+        // The last node of a chain plans it.
+        if node.outputs.count == 1, chained.contains(node.outputs[0]) { return }
         let operands = Operands(
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
         guard entry.lowering == .quantized || isNumeric(node) else {
             return try lowerReference(operands, entry)
         }
+        if try lowerMovedPixels(operands) { return }
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
+            case .transposedConvolution: try lowerTransposedConvolution(operands)
             case .unary: try lowerUnary(operands)
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
@@ -120,11 +141,16 @@ struct Planner {
         case "Softmax", "LogSoftmax": try lowerSoftmax(operands)
         case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
             try lowerPool(operands)
-        case "PRelu": try lowerBinary(operands)
+        case "PRelu" where isBroadcast(operands): try lowerBinary(operands)
         case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
         case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
         default: try lowerUnary(operands)
         }
+    }
+
+    /// Whether two operands fit each other by NumPy's rule alone.
+    private func isBroadcast(_ operands: Operands<Fact>) -> Bool {
+        Broadcast(operands.inputs.compactMap { $0?.shape }) != nil
     }
 
     /// Whether all that a node reads and writes is floating point, constants apart.
@@ -136,9 +162,9 @@ struct Planner {
     }
 
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
-        // The one that reads its output plans it.
-        if expansions[node.outputs[0]] != nil { return true }
-        if try lowerExpandedDepthwise(node) { return true }
+        guard try shape(node.inputs[0]).rank <= 4 else { return false }
+        if let chain = chains[node.outputs[0]] { return try lowerChain(chain) }
+        if try lowerNarrowConvolution(node) { return true }
         if try lowerBFloatConvolution(node) { return true }
         return try lowerConvolution(node)
     }
@@ -180,6 +206,9 @@ struct Planner {
     /// The buffer that an edge is to be written to.
     mutating func result(_ name: String, _ layout: Layout) throws(FathomError) -> Int {
         let buffer = newBuffer(Self.count(try shape(name), layout))
+        if layout == .blocked, let joint = joints[name] {
+            buffers[buffer].home = (try joinedBuffer(joint.edge), joint.offset)
+        }
         places[name] = [layout: .buffer(buffer)]
         return buffer
     }
@@ -191,7 +220,8 @@ struct Planner {
 
     /// The layout in which an edge already lies; blocked where both.
     func layout(_ name: String) -> Layout {
-        places[name]?[.blocked] != nil ? .blocked : .planar
+        if places[name] == nil, let parts = moved[name] { return movedLayout(parts) }
+        return places[name]?[.blocked] != nil ? .blocked : .planar
     }
 
     /// An edge in a layout; a step that reorders it is added where it lies in the other one only.
@@ -199,6 +229,10 @@ struct Planner {
         if let place = places[name]?[layout] { return place }
         if let constant = facts[name]?.constant { return .constant(tensor(constant, layout)) }
         let shape = try shape(name)
+        if places[name] == nil, let parts = moved[name] {
+            try putTogether(name, parts)
+            return try operand(name, layout)
+        }
         let other: Layout = layout == .planar ? .blocked : .planar
         guard layout != .quantized, let source = places[name]?[other] else {
             throw error("the edge '\(name)' is used before it is computed")

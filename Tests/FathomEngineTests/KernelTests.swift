@@ -132,6 +132,67 @@ struct KernelTests {
         }
     }
 
+    @Test("pixels in another order keep to their row, filled where there is no source")
+    func move() {
+        for kernels in available {
+            for lanes in [1, 8] {
+                for count in 0...19 {
+                    let input = Guarded(7 * lanes, wave)
+                    let columns = (0..<count).map { Int32($0 * 5 % 8 - 1) }
+                    let output = Guarded(count * lanes)
+                    kernels.move_pixels(input.pointer, columns, count, lanes, 9, output.pointer)
+                    #expect(output.isIntact)
+                    #expect(
+                        output.values
+                            == (0..<count * lanes).map { index in
+                                let column = Int(columns[index / lanes])
+                                return column < 0 ? 9 : wave(column * lanes + index % lanes)
+                            })
+                }
+            }
+        }
+    }
+
+    @Test("a convolution to few channels writes its region and nothing else")
+    func narrowRegion() {
+        for kernels in available {
+            let (rows, columns) = (5, 43)
+            let input = Guarded(16 * rows * columns, wave)
+            let weights = Guarded(3 * 9 * 16, wave)
+            let bias = Guarded(3, wave)
+            let output = Guarded(3 * rows * columns) { _ in .nan }
+            var conv = fathom_conv()
+            conv.input = UnsafePointer(input.pointer)
+            conv.weights = UnsafePointer(weights.pointer)
+            conv.bias = UnsafePointer(bias.pointer)
+            conv.output = output.pointer
+            (conv.input_height, conv.input_width) = (Int32(rows), Int32(columns))
+            (conv.output_height, conv.output_width) = (Int32(rows), Int32(columns))
+            (conv.kernel_height, conv.kernel_width) = (3, 3)
+            (conv.stride_y, conv.stride_x, conv.dilation_y, conv.dilation_x) = (1, 1, 1, 1)
+            (conv.pad_top, conv.pad_left) = (1, 1)
+            conv.input_channels = 16
+            conv.input_lanes = 8
+            conv.input_row = columns * 8
+            conv.input_block = rows * columns * 8
+            conv.output_block = rows * columns
+            (conv.minimum, conv.maximum) = (-.infinity, .infinity)
+            var region = fathom_region(
+                first_row: 1, last_row: 4, first_column: 3, last_column: 42, first_block: 1,
+                last_block: 2)
+            kernels.narrow(&conv, &region)
+            #expect(output.isIntact)
+            for index in 0..<output.count {
+                let (channel, row, column) = (
+                    index / (rows * columns), index / columns % rows, index % columns
+                )
+                let isInside =
+                    channel == 1 && (1..<4).contains(row) && (3..<42).contains(column)
+                #expect(output.pointer[index].isNaN == !isInside)
+            }
+        }
+    }
+
     @Test("convolutions write their region and nothing else")
     func region() {
         for kernels in available {
@@ -160,6 +221,7 @@ struct KernelTests {
                 conv.input_row = columns * 8
                 conv.input_block = plane
                 conv.output_block = plane
+                (conv.output_row, conv.output_pixel) = (columns * 8, 8)
                 (conv.minimum, conv.maximum) = (-.infinity, .infinity)
                 var region = fathom_region(
                     first_row: 1, last_row: 4, first_column: 2, last_column: 27, first_block: 4,

@@ -4,7 +4,7 @@ import FathomEngine
 import FathomGraph
 import Testing
 
-/// One 3×3 convolution of one picture by the kernel, cut into parts of some tiles and one group of channels each.
+/// One convolution of one picture by the kernel, cut into parts of some tiles and one group of channels each.
 private struct Case {
     let inputs: Int
     let outputs: Int
@@ -12,16 +12,16 @@ private struct Case {
     let width: Int
     let pad: Int
     let tile: Int
+    var kernel = 3
 
-    private var outputHeight: Int { height + 2 * pad - 2 }
-    private var outputWidth: Int { width + 2 * pad - 2 }
+    private var outputHeight: Int { height + 2 * pad - kernel + 1 }
+    private var outputWidth: Int { width + 2 * pad - kernel + 1 }
+    private var taps: Int { kernel * kernel }
+    /// Pieces of 3×3 taps.
+    private var pieces: Int { (kernel + 2) / 3 * ((kernel + 2) / 3) }
     private var inputBlocks: Int { (inputs + 7) / 8 }
     private var outputBlocks: Int { (outputs + 7) / 8 }
     private var outputPlane: Int { outputHeight * outputWidth * 8 }
-
-    private func weight(_ output: Int, _ input: Int, _ y: Int, _ x: Int) -> Float {
-        wave(((output * inputs + input) * 3 + y) * 3 + x)
-    }
 
     /// The kernel's output, or nil if it wrote where it must not.
     func run(_ kernels: fathom_network_kernels, residual: Guarded, tilesEach: Int) -> [Float]? {
@@ -30,16 +30,20 @@ private struct Case {
         let input = Guarded(inputBlocks * height * width * 8) { index in
             index / (height * width * 8) * 8 + index % 8 < inputs ? wave(index) : .nan
         }
-        let taps = Guarded(outputs * inputs * 9, wave)
+        let given = Guarded(outputs * inputs * taps, wave)
         let points = (tile + 2) * (tile + 2)
-        let weights = Guarded(outputBlocks * 8 * inputs * points)
-        kernels.winograd_weights(
-            taps.pointer, Int32(outputs), Int32(inputs), Int32(tile), weights.pointer)
+        let weights = Guarded(outputBlocks * 8 * pieces * inputs * points)
+        var size = fathom_winograd_size(
+            outputs: Int32(outputs), inputs: Int32(inputs), kernel_height: Int32(kernel),
+            kernel_width: Int32(kernel), tile: Int32(tile))
+        for block in 0..<outputBlocks {
+            kernels.winograd_weights(given.pointer, &size, Int32(block), weights.pointer)
+        }
         let bias = Guarded(outputBlocks * 8, wave)
         let output = Guarded(outputBlocks * outputPlane) { _ in .infinity }
         let scratch = Guarded(
             points
-                * (fathom_winograd_point(inputs, tilesEach)
+                * (fathom_winograd_point(pieces * inputs, tilesEach)
                     + fathom_winograd_point(8 * min(group, outputBlocks), tilesEach))
         ) { _ in .nan }
         var conv = fathom_conv()
@@ -50,12 +54,13 @@ private struct Case {
         conv.output = output.pointer
         (conv.input_height, conv.input_width) = (Int32(height), Int32(width))
         (conv.output_height, conv.output_width) = (Int32(outputHeight), Int32(outputWidth))
-        (conv.kernel_height, conv.kernel_width) = (3, 3)
+        (conv.kernel_height, conv.kernel_width) = (Int32(kernel), Int32(kernel))
         (conv.stride_y, conv.stride_x, conv.dilation_y, conv.dilation_x) = (1, 1, 1, 1)
         (conv.pad_top, conv.pad_left) = (Int32(pad), Int32(pad))
         (conv.input_channels, conv.input_lanes) = (Int32(inputs), 8)
         (conv.input_row, conv.input_block) = (width * 8, height * width * 8)
         conv.output_block = outputPlane
+        (conv.output_row, conv.output_pixel) = (outputWidth * 8, 8)
         (conv.minimum, conv.maximum) = (-100, 100)
         let tiles = ((outputHeight - 1) / tile + 1) * ((outputWidth - 1) / tile + 1)
         for first in stride(from: 0, to: tiles, by: tilesEach) {
@@ -80,13 +85,15 @@ private struct Case {
                 let (row, column) = (position / outputWidth, position % outputWidth)
                 let place = channel / 8 * outputPlane + position * 8 + channel % 8
                 var sum = Double(wave(channel)) + Double(residual.pointer[place])
-                for tap in 0..<9 {
-                    let (y, x) = (row + tap / 3 - pad, column + tap % 3 - pad)
+                for tap in 0..<taps {
+                    let (y, x) = (
+                        row + tap / kernel - pad, column + tap % kernel - pad
+                    )
                     if y < 0 || x < 0 || y >= height || x >= width { continue }
                     for input in 0..<inputs {
                         let element = input / 8 * height * width * 8 + (y * width + x) * 8
                         sum +=
-                            Double(weight(channel, input, tap / 3, tap % 3))
+                            Double(wave((channel * inputs + input) * taps + tap))
                             * Double(wave(element + input % 8))
                     }
                 }
@@ -107,13 +114,14 @@ struct WinogradTests {
     func kernel(tile: Int, pad: Int) {
         let sets = [FATHOM_ISA_SCALAR, FATHOM_ISA_AVX2, FATHOM_ISA_AVX512]
             .filter { $0.rawValue <= fathom_isa_available().rawValue }
-        for (inputs, outputs, height, width, tilesEach) in [
-            (8, 8, 3, 3, 1), (9, 17, 6, 11, 3), (16, 25, 5, 30, 13), (23, 32, 12, 13, 24),
-            (8, 56, 19, 17, 12), (41, 40, 4, 8, 7),
+        for (inputs, outputs, height, width, tilesEach, kernel) in [
+            (8, 8, 3, 3, 1, 3), (9, 17, 6, 11, 3, 3), (16, 25, 5, 30, 13, 3),
+            (23, 32, 12, 13, 24, 3), (8, 56, 19, 17, 12, 3), (41, 40, 4, 8, 7, 3),
+            (8, 16, 9, 12, 5, 5), (16, 9, 8, 15, 4, 4), (8, 33, 11, 7, 16, 7),
         ] {
             let entry = Case(
                 inputs: inputs, outputs: outputs, height: height, width: width, pad: pad,
-                tile: tile)
+                tile: tile, kernel: kernel)
             let residual = entry.residual()
             for isa in sets {
                 let values = entry.run(
@@ -125,27 +133,29 @@ struct WinogradTests {
         }
     }
 
-    private func graph(_ inputs: Int, _ outputs: Int) throws -> Graph {
+    private func graph(_ inputs: Int, _ outputs: Int, kernel: Int = 3) throws -> Graph {
         try Graph(
             name: "convolution", inputs: [ValueInfo(name: "x", dimensions: nil)],
             outputs: [ValueInfo(name: "y", dimensions: nil)],
             nodes: [
                 Node(
                     "Conv", inputs: ["x", "w", "b"], outputs: ["c"],
-                    attributes: ["pads": .integers([1, 1, 1, 1])]),
+                    attributes: ["pads": .integers(Array(repeating: kernel / 2, count: 4))]),
                 Node("Relu", inputs: ["c"], outputs: ["y"]),
             ],
             initializers: [
-                "w": .floats(numbers([outputs, inputs, 3, 3], seed: 3)),
+                "w": .floats(numbers([outputs, inputs, kernel, kernel], seed: 3)),
                 "b": .floats(numbers([outputs], seed: 4)),
             ])
     }
 
     @Test(
         "is chosen where it pays, gives what the direct one gives, and can be switched off",
-        arguments: [(32, 40, 30, 50), (96, 160, 7, 9), (65, 33, 20, 20)])
-    func choice(inputs: Int, outputs: Int, height: Int, width: Int) throws {
-        let graph = try graph(inputs, outputs)
+        arguments: [
+            (32, 40, 30, 50, 3), (96, 160, 7, 9, 3), (65, 33, 20, 20, 3), (32, 32, 32, 40, 7),
+        ])
+    func choice(inputs: Int, outputs: Int, height: Int, width: Int, kernel: Int) throws {
+        let graph = try graph(inputs, outputs, kernel: kernel)
         let input = numbers([2, inputs, height, width], seed: 1)
         var results: [[Float]] = []
         for (threads, disabled) in [(1, ["winograd"]), (1, []), (2, []), (5, [])] {

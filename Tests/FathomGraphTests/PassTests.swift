@@ -105,6 +105,58 @@ struct PassTests {
         }
     }
 
+    @Test("zeros around a picture become the convolution's own padding; other padding stays")
+    func padding() throws {
+        for (mode, fill, folds) in [
+            ("constant", Float(0), true), ("constant", 1, false), ("reflect", 0, false),
+        ] {
+            let graph = try Graph(
+                name: "padding", inputs: [ValueInfo(name: "x", dimensions: nil)],
+                outputs: [ValueInfo(name: "y", dimensions: nil)],
+                nodes: [
+                    Node(
+                        "Pad", inputs: ["x", "pads", "fill"], outputs: ["p"],
+                        attributes: ["mode": .string(mode)]),
+                    Node(
+                        "Conv", inputs: ["p", "w"], outputs: ["y"],
+                        attributes: ["pads": .integers([1, 0, 0, 1])]),
+                ],
+                initializers: [
+                    "pads": .integers(
+                        IntegerTensor(shape: [8], values: [0, 0, 0, 1, 0, 0, 2, 1])),
+                    "fill": .scalar(fill), "w": .floats(numbers([2, 3, 3, 3])),
+                ])
+            let input = ["x": Value.floats(numbers([1, 3, 5, 6], seed: 9))]
+            let rewritten = try GraphPass.apply(to: graph, inputShapes: ["x": [1, 3, 5, 6]])
+            #expect(rewritten.nodes.map(\.operation) == (folds ? ["Conv"] : ["Pad", "Conv"]))
+            #expect(
+                try rewritten.evaluate(input)["y"]?.floatValues
+                    == graph.evaluate(input)["y"]?.floatValues)
+        }
+    }
+
+    @Test(
+        "a function after a convolution and its sum becomes part of it",
+        arguments: ["Elu", "LeakyRelu", "HardSwish"])
+    func activation(operation: String) throws {
+        let graph = try Graph(
+            name: "activation", inputs: [ValueInfo(name: "x", dimensions: nil)],
+            outputs: [ValueInfo(name: "y", dimensions: nil)],
+            nodes: [
+                Node("Conv", inputs: ["x", "w"], outputs: ["c"]),
+                Node("Add", inputs: ["x", "c"], outputs: ["s"]),
+                Node(
+                    operation, inputs: ["s"], outputs: ["y"], attributes: ["alpha": .float(0.3)]),
+            ], initializers: ["w": .floats(numbers([3, 3, 1, 1]))])
+        let input = ["x": Value.floats(numbers([1, 3, 5, 6], seed: 9))]
+        let rewritten = try GraphPass.apply(to: graph, inputShapes: ["x": [1, 3, 5, 6]])
+        #expect(rewritten.nodes.map(\.operation) == ["fathom.Conv"])
+        let results = try [graph, rewritten].map {
+            try #require(try $0.evaluate(input)["y"]).floatValues
+        }
+        #expect(zip(results[0], results[1]).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+
     @Test("a name that is no pass is refused with the names there are")
     func unknownPass() throws {
         let graph = try network()

@@ -11,44 +11,6 @@
 /// Channels of a pixel in a blocked picture.
 #define FATHOM_BLOCK 8
 
-/// A convolution of one picture: output = limit(bias + Σ weights · input + residual).
-typedef struct fathom_conv {
-    const float *input;
-    const float *weights;   // packed: see `dense` and `depthwise`
-    const float *bias;      // 8 numbers per output block
-    const float *residual;  // blocked, as the output, and not the output itself; or NULL
-    float *output;          // blocked
-    int32_t input_height, input_width, output_height, output_width;
-    int32_t kernel_height, kernel_width;
-    int32_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
-    int32_t input_channels;
-    int32_t input_lanes;       // channels side by side in a pixel of the input: 8 (blocked) or 1 (planar)
-    ptrdiff_t input_row;       // numbers from row to row of the input
-    ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
-    ptrdiff_t output_block;    // numbers from one block of output channels to the next
-    float minimum, maximum;
-} fathom_conv;
-
-/// A part of a convolution's output: rows, columns, and blocks of channels, each from first to before last.
-typedef struct fathom_region {
-    int32_t first_row, last_row, first_column, last_column, first_block, last_block;
-} fathom_region;
-
-/// A part of a 3×3 convolution by Winograd's algorithm: tiles of the output from first to before last, row by row, and
-/// blocks of its channels.
-typedef struct fathom_winograd {
-    int32_t tile;  // pixels of a tile's side: 4 or 2
-    int32_t first_tile, last_tile, first_block, last_block;
-} fathom_winograd;
-
-/// Numbers from block to block of so many tiles' transforms: whole pieces of 4, the shortest that kernels write.
-static inline ptrdiff_t fathom_winograd_block(ptrdiff_t tiles) { return (tiles + 3) / 4 * 4 * FATHOM_BLOCK; }
-
-/// Numbers from point to point: an odd number of cache lines, so that a tile's points do not fall on the same one.
-static inline ptrdiff_t fathom_winograd_point(ptrdiff_t channels, ptrdiff_t tiles) {
-    return (((channels + FATHOM_BLOCK - 1) / FATHOM_BLOCK * fathom_winograd_block(tiles) / 16) | 1) * 16;
-}
-
 /// Functions of one number; a and b are its settings.
 typedef enum fathom_unary {
     FATHOM_CLIP,          // min(max(x, a), b)
@@ -83,6 +45,54 @@ typedef enum fathom_unary {
     FATHOM_COSINE,
 } fathom_unary;
 
+/// A convolution of one picture: output = activation(limit(bias + Σ weights · input + residual)).
+typedef struct fathom_conv {
+    const float *input;
+    const float *weights;   // packed: see `dense` and `depthwise`
+    const float *bias;      // 8 numbers per output block
+    const float *residual;  // blocked, as the output, and not the output itself; or NULL
+    float *output;          // blocked
+    int32_t input_height, input_width, output_height, output_width;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
+    int32_t input_channels;
+    int32_t input_lanes;       // channels side by side in a pixel of the input: 8 (blocked) or 1 (planar)
+    ptrdiff_t input_row;       // numbers from row to row of the input
+    ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
+    ptrdiff_t output_block;    // numbers from one block of output channels to the next
+    ptrdiff_t output_row;      // `dense`, `winograd`: numbers from row to row of the output
+    ptrdiff_t output_pixel;    // `dense`: numbers from pixel to pixel of a row of the output
+    float minimum, maximum;
+    fathom_unary activation;   // FATHOM_CLIP: none
+    float alpha, beta;         // its settings
+} fathom_conv;
+
+/// A part of a convolution's output: rows, columns, and blocks of channels, each from first to before last.
+typedef struct fathom_region {
+    int32_t first_row, last_row, first_column, last_column, first_block, last_block;
+} fathom_region;
+
+/// What weights are transformed for by Winograd's algorithm.
+typedef struct fathom_winograd_size {
+    int32_t outputs, inputs, kernel_height, kernel_width;
+    int32_t tile;  // pixels of a tile's side: 4 or 2
+} fathom_winograd_size;
+
+/// A part of a convolution by Winograd's algorithm: tiles of the output from first to before last, row by row, and
+/// blocks of its channels.
+typedef struct fathom_winograd {
+    int32_t tile;  // pixels of a tile's side: 4 or 2
+    int32_t first_tile, last_tile, first_block, last_block;
+} fathom_winograd;
+
+/// Numbers from block to block of so many tiles' transforms: whole pieces of 4, the shortest that kernels write.
+static inline ptrdiff_t fathom_winograd_block(ptrdiff_t tiles) { return (tiles + 3) / 4 * 4 * FATHOM_BLOCK; }
+
+/// Numbers from point to point: an odd number of cache lines, so that a tile's points do not fall on the same one.
+static inline ptrdiff_t fathom_winograd_point(ptrdiff_t channels, ptrdiff_t tiles) {
+    return (((channels + FATHOM_BLOCK - 1) / FATHOM_BLOCK * fathom_winograd_block(tiles) / 16) | 1) * 16;
+}
+
 /// Functions of two numbers.
 typedef enum fathom_binary {
     FATHOM_ADD,
@@ -105,16 +115,25 @@ typedef struct fathom_network_kernels {
     /// may have fewer blocks.
     void (*dense)(const fathom_conv *conv, const fathom_region *region);
 
-    /// As `dense` for 3×3 taps, stride and dilation 1, and a blocked input. `scratch` holds (tile + 2)² points of
-    /// the tiles' input channels and as many of a group of output channels. Weights are those of `winograd_weights`.
+    /// Packs weights [output][input][tap] for `dense`.
+    void (*dense_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t taps, float *packed);
+
+    /// As `dense` for stride and dilation 1 and a blocked input. The window is taken as pieces of 3×3 taps; where it
+    /// has more than one, the input channels are whole blocks. `scratch` holds (tile + 2)² points of the tiles'
+    /// input channels, once for each piece, and as many of a group of output channels.
     void (*winograd)(const fathom_conv *conv, const fathom_winograd *part, float *scratch);
 
-    /// Transforms weights [output][input][3][3] to [group of blocks][point][input][8 × the group's blocks].
-    void (*winograd_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t tile, float *packed);
+    /// Transforms weights [output][input][kernel row][kernel column] of a block of output channels to [group of
+    /// blocks][point][piece][input][8 × the group's blocks].
+    void (*winograd_weights)(const float *weights, const fathom_winograd_size *size, int32_t block, float *packed);
 
     /// Channel c of the input reaches channel c of the output; both are blocked. Weights are packed
     /// [block][kernel row][kernel column][8].
     void (*depthwise)(const fathom_conv *conv, const fathom_region *region);
+
+    /// As `dense`, from a blocked input whose channels are whole blocks to a planar output; the region's blocks are
+    /// channels. There is no residual. Weights are packed [output channel][kernel row][kernel column][input channel].
+    void (*narrow)(const fathom_conv *conv, const fathom_region *region);
 
     /// output[i] = f(input[i]); in place allowed.
     void (*unary)(fathom_unary function, float a, float b, const float *input, float *output, size_t count);
@@ -131,6 +150,10 @@ typedef struct fathom_network_kernels {
     /// output[i] = limit(Σ weights[t] · rows[t][i]).
     void (*resize_rows)(const float *const *rows, const float *weights, size_t taps, float *output, size_t count,
                         float minimum, float maximum);
+
+    /// output[x] = input[columns[x]] for each of `lanes` (1 or 8) numbers a pixel; `fill` where the column is negative.
+    void (*move_pixels)(const float *row, const int32_t *columns, size_t count, size_t lanes, float fill,
+                        float *output);
 
     /// Planar channels (8 at most, `stride` numbers apart) to one blocked plane of `count` pixels; missing ones are 0.
     void (*block)(const float *planes, size_t stride, size_t channels, float *output, size_t count);

@@ -179,7 +179,8 @@ private struct BFloatWeights: Sendable {
 extension Planner {
     /// Plans a dense convolution in bfloat16, where that is asked for.
     mutating func lowerBFloatConvolution(_ node: Node) throws(FathomError) -> Bool {
-        guard precision == .bf16, let source = try constantConvolution(node), !source.isDepthwise,
+        guard precision == .bf16, let source = try constantConvolution(node),
+            source.convolution.groups == 1, source.convolution.activation == nil,
             source.convolution.outputShape.rank == 4,
             max(source.convolution.window.rows.stride, source.convolution.window.columns.stride)
                 <= 8

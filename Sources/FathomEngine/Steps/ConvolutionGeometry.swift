@@ -9,17 +9,68 @@ extension Window {
     }
 
     /// Whether each output sees the one input in its place.
-    var isPointwise: Bool {
-        [rows, columns].allSatisfy {
-            $0.kernel == 1 && $0.stride == 1 && $0.before == 0 && $0.after == 0
-        }
+    var isPointwise: Bool { rows.isPointwise && columns.isPointwise }
+}
+
+extension Window.Axis {
+    fileprivate var isPointwise: Bool {
+        kernel == 1 && stride == 1 && before == 0 && after == 0
     }
+}
+
+extension Convolution {
+    /// The kernel of what is applied to the output, nil where there is none.
+    var activationKernel: UnaryKernel? {
+        guard let activation else { return nil }
+        let operands = Operands(
+            activation, [Fact(outputShape)], operatorSet: Graph.newestOperatorSet)
+        return (try? UnaryKernel(operands)) ?? nil
+    }
+}
+
+/// What decides about the work of a convolution.
+struct ConvolutionSizes {
+    var images: Int
+    var inputChannels: Int
+    var outputChannels: Int
+    var rows: Window.Axis
+    var columns: Window.Axis
+    /// Limits of the output.
+    var minimum: Float = -.infinity
+    var maximum: Float = .infinity
+    /// What is applied to the output.
+    var activation: UnaryKernel?
+
+    init(_ convolution: Convolution) {
+        images = convolution.outputShape[0]
+        inputChannels = convolution.inputChannels
+        outputChannels = convolution.outputChannels
+        rows = convolution.window.rows
+        columns = convolution.window.columns
+        minimum = convolution.minimum
+        maximum = convolution.maximum
+        activation = convolution.activationKernel
+    }
+
+    init(
+        images: Int, inputChannels: Int, outputChannels: Int, rows: Window.Axis,
+        columns: Window.Axis
+    ) {
+        self.images = images
+        self.inputChannels = inputChannels
+        self.outputChannels = outputChannels
+        self.rows = rows
+        self.columns = columns
+    }
+
+    /// Taps of the window.
+    var taps: Int { rows.kernel * columns.kernel }
 }
 
 /// The sizes of a convolution as its kernel wants them, and the regions that its work is cut into.
 struct ConvolutionGeometry: @unchecked Sendable {
     // Sendable: the pointers in `conv` are not set here.
-    let conv: fathom_conv
+    private(set) var conv: fathom_conv
     let regions: [fathom_region]
     let images: Int
     /// Numbers from picture to picture.
@@ -37,11 +88,18 @@ struct ConvolutionGeometry: @unchecked Sendable {
     private static let tile = 12
 
     init(_ convolution: Convolution, isPlanar: Bool, isDepthwise: Bool, groupBlocks: Int) {
-        var rows = convolution.window.rows
-        var columns = convolution.window.columns
-        let isPointwise = convolution.window.isPointwise
-        if isPointwise {
-            // Pixels do not see each other: one long row.
+        self.init(
+            ConvolutionSizes(convolution), isPlanar: isPlanar, isDepthwise: isDepthwise,
+            isOneRow: convolution.window.isPointwise, groupBlocks: groupBlocks)
+    }
+
+    /// `isOneRow` says that pixels do not see each other and may be taken for one long row.
+    init(
+        _ sizes: ConvolutionSizes, isPlanar: Bool, isDepthwise: Bool, isOneRow: Bool,
+        groupBlocks: Int
+    ) {
+        var (rows, columns) = (sizes.rows, sizes.columns)
+        if isOneRow {
             columns.input *= rows.input
             columns.output = columns.input
             rows.input = 1
@@ -50,12 +108,12 @@ struct ConvolutionGeometry: @unchecked Sendable {
         let lanes = isPlanar ? 1 : Kernels.block
         let plane = rows.input * columns.input
         let outputPlane = rows.output * columns.output
-        let blocks = Kernels.blocks(convolution.outputChannels)
-        images = convolution.outputShape[0]
+        let blocks = Kernels.blocks(sizes.outputChannels)
+        images = sizes.images
         inputImage =
             isPlanar
-            ? convolution.inputChannels * plane
-            : Kernels.blocks(convolution.inputChannels) * Kernels.block * plane
+            ? sizes.inputChannels * plane
+            : Kernels.blocks(sizes.inputChannels) * Kernels.block * plane
         outputImage = blocks * Kernels.block * outputPlane
         var conv = fathom_conv()
         conv.input_height = Int32(rows.input)
@@ -70,13 +128,19 @@ struct ConvolutionGeometry: @unchecked Sendable {
         conv.dilation_x = Int32(columns.dilation)
         conv.pad_top = Int32(rows.before)
         conv.pad_left = Int32(columns.before)
-        conv.input_channels = Int32(convolution.inputChannels)
+        conv.input_channels = Int32(sizes.inputChannels)
         conv.input_lanes = Int32(lanes)
         conv.input_row = columns.input * lanes
         conv.input_block = plane * lanes
         conv.output_block = outputPlane * Kernels.block
-        conv.minimum = convolution.minimum
-        conv.maximum = convolution.maximum
+        conv.output_row = columns.output * Kernels.block
+        conv.output_pixel = Kernels.block
+        conv.minimum = sizes.minimum
+        conv.maximum = sizes.maximum
+        if let activation = sizes.activation {
+            conv.activation = activation.function
+            (conv.alpha, conv.beta) = (activation.a, activation.b)
+        }
         self.conv = conv
 
         var rowsEach = rows.output
@@ -84,11 +148,11 @@ struct ConvolutionGeometry: @unchecked Sendable {
         var blocksEach = isDepthwise ? 1 : blocks
         if isDepthwise {
             rowsEach = max(1, min(rows.output, Self.depthwisePixels / columns.output))
-        } else if isPointwise {
-            let pixels = Self.regionInput / convolution.inputChannels / Self.tile * Self.tile
+        } else if isOneRow {
+            let pixels = Self.regionInput / sizes.inputChannels / Self.tile * Self.tile
             columnsEach = max(4 * Self.tile, pixels)
         } else {
-            let row = convolution.inputChannels * columns.input * rows.stride
+            let row = sizes.inputChannels * columns.input * rows.stride
             rowsEach = max(1, min(rows.output, Self.regionInput / row))
         }
         let parts =
@@ -113,6 +177,31 @@ struct ConvolutionGeometry: @unchecked Sendable {
             }
         }
         self.regions = regions
+    }
+
+    /// Lets the outputs lie `rows` rows and `columns` columns apart in a picture of `height` by `width` pixels.
+    mutating func spreadOutput(rows: Int, columns: Int, height: Int, width: Int) {
+        conv.output_row = rows * width * Kernels.block
+        conv.output_pixel = columns * Kernels.block
+        conv.output_block = height * width * Kernels.block
+    }
+
+    /// Of the kernel for few output channels: as that of a dense one, but the output is planar and the regions' blocks
+    /// are channels.
+    init(narrow convolution: Convolution) {
+        let dense = ConvolutionGeometry(
+            convolution, isPlanar: false, isDepthwise: false, groupBlocks: 1)
+        var conv = dense.conv
+        conv.output_block /= Kernels.block
+        self.conv = conv
+        regions = dense.regions.map { region in
+            var region = region
+            region.last_block = Int32(convolution.outputChannels)
+            return region
+        }
+        images = dense.images
+        inputImage = dense.inputImage
+        outputImage = convolution.outputChannels * conv.output_block
     }
 
     /// 0..<`count` in pieces of `size`, the last one shorter.

@@ -116,7 +116,7 @@ extension Planner {
         facts[0] = facts[0].map { Fact($0.shape) }
         let resize = try Resize(
             Operands(node, facts, operatorSet: operands.operatorSet))
-        guard resize.outputShape.rank == 4, resize.tables[0].isIdentity,
+        guard resize.isWeightedSum, resize.outputShape.rank == 4, resize.tables[0].isIdentity,
             resize.tables[1].isIdentity
         else { return nil }
         let (rows, columns) = (resize.tables[2], resize.tables[3])

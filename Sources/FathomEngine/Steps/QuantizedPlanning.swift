@@ -29,7 +29,7 @@ extension Planner {
         let kept = Set(graph.outputs.map(\.name))
         func isPicture(_ name: String) -> Bool {
             guard let fact = facts[name], fact.constant == nil else { return false }
-            return fact.type.quantizedRange != nil
+            return fact.type.byteRange != nil
         }
         var edges = Set(
             graph.nodes.flatMap(\.outputs).filter { isPicture($0) && !kept.contains($0) })

@@ -1,3 +1,4 @@
+import CKernels
 import FathomCore
 import FathomGraph
 
@@ -8,77 +9,79 @@ struct PackedWeights: Sendable {
     /// Eight numbers a block; zeros fill up the last.
     let bias: Tensor
 
-    init(_ source: ConstantConvolution, groupBlocks: Int) {
-        let packing = WeightPacking(convolution: source.convolution, weights: source.weights)
-        weights =
-            source.isDepthwise ? packing.depthwise() : packing.dense(groupBlocks: groupBlocks)
-        bias = packing.bias(source.bias)
+    /// Weights and bias that are in order already.
+    init(weights: Tensor, bias: Tensor) {
+        self.weights = weights
+        self.bias = bias
     }
 
-    /// Those of a 3×3 convolution by Winograd's algorithm, with tiles of so many pixels a side.
-    init(_ source: ConstantConvolution, tile: Int, _ kernels: Kernels) {
-        let convolution = source.convolution
-        weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, convolution)])
-        weights.withUnsafeMutableBuffer { target in
-            source.weights.withUnsafeBuffer { taps in
-                kernels.table.winograd_weights(
-                    taps.baseAddress, Int32(convolution.outputChannels),
-                    Int32(convolution.inputChannels), Int32(tile), target.baseAddress)
+    /// Those of a convolution whose channels are each by themselves, or all see each other.
+    init(_ source: ConstantConvolution, _ kernels: Kernels) {
+        let sizes = ConvolutionSizes(source.convolution)
+        let bias = source.bias?.values ?? []
+        if source.isDepthwise {
+            weights = Self.depthwise(source.weights, channels: sizes.outputChannels, sizes.taps)
+            self.bias = Self.blocked(bias, channels: sizes.outputChannels)
+        } else {
+            self = source.weights.withUnsafeBuffer {
+                PackedWeights(dense: $0, bias: bias, sizes, kernels)
             }
         }
-        bias = WeightPacking(convolution: convolution, weights: source.weights).bias(source.bias)
     }
-}
 
-private struct WeightPacking {
-    let convolution: Convolution
-    let weights: Tensor
+    /// Those of a convolution whose channels all see each other, `dense` being [output][input][tap].
+    init(
+        dense: UnsafeBufferPointer<Float>, bias: some Collection<Float>, _ sizes: ConvolutionSizes,
+        _ kernels: Kernels
+    ) {
+        let (inputs, outputs, taps) = (sizes.inputChannels, sizes.outputChannels, sizes.taps)
+        precondition(dense.count == inputs * outputs * taps, "weights fit their convolution")
+        weights = Tensor(shape: [Kernels.blocks(outputs) * Kernels.block * taps * inputs])
+        weights.withUnsafeMutableBuffer {
+            kernels.table.dense_weights(
+                dense.baseAddress, Int32(outputs), Int32(inputs), Int32(taps), $0.baseAddress)
+        }
+        self.bias = Self.blocked(bias, channels: outputs)
+    }
 
-    private var taps: Int { convolution.window.rows.kernel * convolution.window.columns.kernel }
-    private var blocks: Int { Kernels.blocks(convolution.outputChannels) }
+    /// Those of a convolution by Winograd's algorithm, with tiles of so many pixels a side.
+    init(_ source: ConstantConvolution, tile: Int, _ kernels: Kernels) {
+        let sizes = ConvolutionSizes(source.convolution)
+        var size = fathom_winograd_size(
+            outputs: Int32(sizes.outputChannels), inputs: Int32(sizes.inputChannels),
+            kernel_height: Int32(sizes.rows.kernel), kernel_width: Int32(sizes.columns.kernel),
+            tile: Int32(tile))
+        weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, sizes)])
+        weights.withUnsafeMutableBuffer { target in
+            source.weights.withUnsafeBuffer {
+                for block in 0..<Int32(Kernels.blocks(sizes.outputChannels)) {
+                    kernels.table.winograd_weights(
+                        $0.baseAddress, &size, block, target.baseAddress)
+                }
+            }
+        }
+        bias = Self.blocked(source.bias?.values ?? [], channels: sizes.outputChannels)
+    }
 
-    func bias(_ bias: Tensor?) -> Tensor {
-        let packed = Tensor(shape: [blocks * Kernels.block])
+    /// Numbers of the channels, zeros behind them up to whole blocks.
+    private static func blocked(_ values: some Collection<Float>, channels: Int) -> Tensor {
+        let packed = Tensor(shape: [Kernels.blocks(channels) * Kernels.block])
         packed.withUnsafeMutableBuffer { target in
-            for (channel, value) in (bias?.values ?? []).enumerated() { target[channel] = value }
+            for (channel, value) in values.enumerated() { target[channel] = value }
         }
         return packed
     }
 
     /// [block][tap][8]
-    func depthwise() -> Tensor {
-        let packed = Tensor(shape: [blocks * taps * Kernels.block])
+    private static func depthwise(_ weights: Tensor, channels: Int, _ taps: Int) -> Tensor {
+        let packed = Tensor(shape: [Kernels.blocks(channels) * taps * Kernels.block])
         packed.withUnsafeMutableBuffer { target in
             weights.withUnsafeBuffer { source in
-                for channel in 0..<convolution.outputChannels {
+                for channel in 0..<channels {
                     let (block, lane) = channel.quotientAndRemainder(dividingBy: Kernels.block)
                     for tap in 0..<taps {
                         target[(block * taps + tap) * Kernels.block + lane] =
                             source[channel * taps + tap]
-                    }
-                }
-            }
-        }
-        return packed
-    }
-
-    /// [group of blocks][tap][input channel][output channel of the group]
-    func dense(groupBlocks: Int) -> Tensor {
-        let inputs = convolution.inputChannels
-        let packed = Tensor(shape: [blocks * taps * inputs * Kernels.block])
-        packed.withUnsafeMutableBuffer { target in
-            weights.withUnsafeBuffer { source in
-                for channel in 0..<convolution.outputChannels {
-                    let block = channel / Kernels.block
-                    let first = block / groupBlocks * groupBlocks
-                    let width = min(groupBlocks, blocks - first) * Kernels.block
-                    let start = first * Kernels.block * taps * inputs
-                    let lane = channel - first * Kernels.block
-                    for input in 0..<inputs {
-                        for tap in 0..<taps {
-                            target[start + (tap * inputs + input) * width + lane] =
-                                source[(channel * inputs + input) * taps + tap]
-                        }
                     }
                 }
             }

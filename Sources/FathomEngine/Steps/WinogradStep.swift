@@ -2,7 +2,7 @@ import CKernels
 import FathomCore
 import FathomGraph
 
-/// A 3×3 convolution by Winograd's algorithm; a chunk is some tiles of the output and some of its channels.
+/// A convolution by Winograd's algorithm; a chunk is some tiles of the output and some of its channels.
 ///
 /// Its rounding errors are larger than the direct kernel's: about 1e-6 of the largest output, against 3e-7.
 struct WinogradStep: Step, @unchecked Sendable {
@@ -56,11 +56,13 @@ struct WinogradGeometry: Sendable {
     var slots: Int { ScratchSlots.count(chunks: chunks) }
 
     /// Numbers of transformed weights.
-    static func weights(tile: Int, _ convolution: Convolution) -> Int {
-        (tile + 2) * (tile + 2) * convolution.inputChannels
-            * Kernels.blocks(convolution.outputChannels) * Kernels.block
+    static func weights(tile: Int, _ sizes: ConvolutionSizes) -> Int {
+        (tile + 2) * (tile + 2) * sizes.winogradPieces * sizes.inputChannels
+            * Kernels.blocks(sizes.outputChannels) * Kernels.block
     }
 
+    /// The most transformed weights of one convolution: 48 MiB.
+    private static let mostWeights = 12 << 20
     /// Tiles that kernels take in one piece.
     private static let piece = 12
     /// The shortest such piece.
@@ -77,27 +79,28 @@ struct WinogradGeometry: Sendable {
 
     /// The quickest way, nil where that is the direct kernel.
     init?(_ source: ConstantConvolution, groupBlocks: Int) {
-        let convolution = source.convolution
-        let (rows, columns) = (convolution.window.rows, convolution.window.columns)
-        guard convolution.groups == 1, convolution.inputChannels >= Kernels.block,
-            [rows, columns].allSatisfy({ $0.kernel == 3 && $0.stride == 1 && $0.dilation == 1 })
+        let sizes = ConvolutionSizes(source.convolution)
+        let (rows, columns) = (sizes.rows, sizes.columns)
+        guard source.convolution.groups == 1, sizes.inputChannels >= Kernels.block,
+            [rows, columns].allSatisfy({ $0.stride == 1 && $0.dilation == 1 && $0.kernel >= 3 }),
+            sizes.winogradPieces == 1 || sizes.inputChannels.isMultiple(of: Kernels.block)
         else { return nil }
-        let direct = Self.cost(convolution, tile: 1)
-        let best = [2, 4].map { (tile: $0, cost: Self.cost(convolution, tile: $0)) }
-            .min { $0.cost < $1.cost }
-        guard let best, best.cost < 0.9 * direct else { return nil }
+        let best = [2, 4].filter { Self.weights(tile: $0, sizes) <= Self.mostWeights }
+            .map { (tile: $0, cost: Self.cost(sizes, tile: $0)) }.min { $0.cost < $1.cost }
+        guard let best, best.cost < 0.9 * Self.cost(sizes) else { return nil }
         tile = best.tile
-        images = convolution.outputShape[0]
-        let inputs = Kernels.blocks(convolution.inputChannels) * Kernels.block
-        let blocks = Kernels.blocks(convolution.outputChannels)
-        inputImage = inputs * rows.input * columns.input
+        images = sizes.images
+        let planes = Kernels.blocks(sizes.inputChannels) * Kernels.block
+        let inputs = sizes.winogradPieces * planes
+        let blocks = Kernels.blocks(sizes.outputChannels)
+        inputImage = planes * rows.input * columns.input
         outputImage = blocks * Kernels.block * rows.output * columns.output
 
         let points = (tile + 2) * (tile + 2)
-        let tiles = Self.tiles(convolution, tile)
+        let tiles = Self.tiles(sizes, tile)
         let group = min(blocks, groupBlocks) * Kernels.block
         let room =
-            Self.weights(tile: tile, convolution) > Self.residentWeights
+            Self.weights(tile: tile, sizes) > Self.residentWeights
             ? Self.scratch.alone : Self.scratch.beside
         let fitting = room / (points * (inputs + group)) / Self.piece * Self.piece
         let batches =
@@ -120,23 +123,60 @@ struct WinogradGeometry: Sendable {
         }
     }
 
-    private static func tiles(_ convolution: Convolution, _ tile: Int) -> Int {
-        let (rows, columns) = (convolution.window.rows, convolution.window.columns)
-        return ((rows.output - 1) / tile + 1) * ((columns.output - 1) / tile + 1)
+    private static func tiles(_ sizes: ConvolutionSizes, _ tile: Int) -> Int {
+        ((sizes.rows.output - 1) / tile + 1) * ((sizes.columns.output - 1) / tile + 1)
     }
 
-    /// What a picture costs a pair of channels, in multiplications; `tile` 1 stands for the direct kernel.
-    ///
-    /// The figures were measured: a transform of a channel of a tile takes as long as 9 multiplications a point,
-    /// and reading a weight from far away as long as 8.
-    private static func cost(_ convolution: Convolution, tile: Int) -> Double {
-        let (inputs, outputs) = (
-            Double(convolution.inputChannels), Double(convolution.outputChannels)
-        )
-        let points = tile == 1 ? 9.0 : Double((tile + 2) * (tile + 2))
-        let tiles = Self.tiles(convolution, tile)
-        let whole = Double((tiles - 1) / Self.shortPiece + 1) * Double(Self.shortPiece)
-        let transforms = tile == 1 ? 0 : 9 * points * Double(tiles) * (1 / inputs + 1 / outputs)
-        return points * (whole + 8) + transforms
+    // What a picture costs a pair of channels, in multiplications. The figures were measured: a transform of a channel
+    // of a tile takes as long as 9 multiplications a point, and reading a weight from far away as long as 8.
+
+    /// By the direct kernel.
+    private static func cost(_ sizes: ConvolutionSizes) -> Double {
+        Double(sizes.taps) * Double(sizes.rows.output * sizes.columns.output + 8)
+    }
+
+    private static func cost(_ sizes: ConvolutionSizes, tile: Int) -> Double {
+        let points = Double((tile + 2) * (tile + 2))
+        let pieces = Double(sizes.winogradPieces)
+        let tiles = Self.tiles(sizes, tile)
+        let whole = Double(((tiles - 1) / Self.shortPiece + 1) * Self.shortPiece)
+        let transforms =
+            9 * Double(tiles)
+            * (pieces / Double(sizes.outputChannels) + 1 / Double(sizes.inputChannels))
+        return points * (pieces * (whole + 8) + transforms)
+    }
+}
+
+extension ConvolutionSizes {
+    /// Pieces of 3×3 taps of the window.
+    fileprivate var winogradPieces: Int { (rows.kernel + 2) / 3 * ((columns.kernel + 2) / 3) }
+}
+
+extension Planner {
+    /// Plans a convolution by Winograd's algorithm where that is the quickest way.
+    mutating func lowerWinograd(
+        _ node: Node, _ source: ConstantConvolution, _ geometry: ConvolutionGeometry
+    ) throws(FathomError) -> Bool {
+        guard !disabled.contains(WinogradStep.name),
+            let winograd = WinogradGeometry(source, groupBlocks: Int(kernels.table.group_blocks))
+        else { return false }
+        let part = ConvolutionStep.Part(
+            geometry: geometry, packed: PackedWeights(source, tile: winograd.tile, kernels))
+        let kernels = kernels
+        let input = try operand(node.inputs[0], .blocked)
+        let residual = try node.inputs.count > 3 ? operand(node.inputs[3], .blocked) : nil
+        let output = try result(node.outputs[0], .blocked)
+        let scratch = newBuffer(winograd.slots * winograd.slotCount)
+        append(
+            PlannedStep(
+                node: node.name, operation: "Winograd \(winograd.tile), \(node.operation)",
+                reads: [input] + (residual.map { [$0] } ?? []), writes: [output, scratch],
+                worksInPlace: false
+            ) { memory in
+                WinogradStep(
+                    part.conv(memory, input: input, output: output, residual: residual), winograd,
+                    kernels: kernels, scratch: memory.writable(scratch))
+            })
+        return true
     }
 }

@@ -93,7 +93,8 @@ public struct MatrixProduct: Sendable {
             }
         }
         if operands.node.operation == "Gemm", let bias = operands.optional(2),
-            let broadcast = Broadcast([bias.shape, outputShape]) {
+            let broadcast = Broadcast([bias.shape, outputShape])
+        {
             let values = bias.floatValues
             for (index, position) in broadcast.positions(of: bias.shape).enumerated() {
                 output[index] += beta * values[position]

@@ -1,8 +1,8 @@
 import FathomCore
 
 extension GraphPass {
-    /// Takes the addition of a tensor of the same shape, and then a `Clip` or `Relu`, into the convolution before
-    /// it, where nothing else reads what lies between.
+    /// Takes the addition of a tensor of the same shape, then a `Clip` or `Relu` or another function of one number,
+    /// into the convolution before it, where nothing else reads what lies between.
     static let fuseConvolutions = GraphPass(name: "fuse-convolutions") {
         (graph, shapes) throws(FathomError) in
         let facts = try graph.facts(inputShapes: shapes)
@@ -63,6 +63,12 @@ private struct ConvolutionFusion {
             taken.append(last)
             last = next
         }
+        if let next = onlyReader(node.outputs[0]), isActivation(next) {
+            node.fuse(activation: graph.nodes[next].operation, graph.nodes[next].attributes)
+            node.outputs = graph.nodes[next].outputs
+            taken.append(last)
+            last = next
+        }
         guard !taken.isEmpty else { return }
         for place in taken { nodes[place] = nil }
         node.operation = Operator.fusedConvolution
@@ -78,6 +84,16 @@ private struct ConvolutionFusion {
             facts[other]?.constant == nil, facts[other]?.shape == facts[edge]?.shape
         else { return nil }
         return other
+    }
+
+    /// Functions that kernels apply to a convolution's output while it is in the cache.
+    private static let activations: Set<String> = [
+        "Elu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Softplus",
+        "Swish", "Mish", "Gelu", "Selu", "Celu",
+    ]
+
+    private func isActivation(_ index: Int) -> Bool {
+        Self.activations.contains(graph.nodes[index].operation)
     }
 
     private func limits(_ index: Int) throws(FathomError) -> (Float, Float)? {

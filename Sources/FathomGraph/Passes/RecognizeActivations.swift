@@ -30,7 +30,7 @@ private struct ActivationFinder {
         let x = node.inputs[0]
         switch node.operation {
         case "Erf":
-            guard let (input, factor) = scaled(x), isNear(factor, 0.5.squareRoot()) else { return }
+            guard let (input, factor) = scaled(x), isNear(factor, 0.707_106_78) else { return }
             replaceGate(
                 index, input, isPlus: true, factor: 0.5, Node("Gelu", inputs: [input], outputs: []))
         case "Tanh":
@@ -51,7 +51,8 @@ private struct ActivationFinder {
         case "Sigmoid":
             replaceGate(index, x, isPlus: false, factor: 1, Node("Swish", inputs: [x], outputs: []))
         case "HardSigmoid":
-            guard isNear(number(node, "alpha", 0.2), Float(1) / 6), isNear(number(node, "beta", 0.5), 0.5)
+            guard isNear(number(node, "alpha", 0.2), Float(1) / 6),
+                isNear(number(node, "beta", 0.5), 0.5)
             else { return }
             replaceGate(
                 index, x, isPlus: false, factor: 1, Node("HardSwish", inputs: [x], outputs: []))
@@ -81,8 +82,6 @@ private struct ActivationFinder {
     }
 
     private func isNear(_ a: Float, _ b: Float) -> Bool { abs(a - b) <= 1e-3 * abs(b) }
-
-    private func isNear(_ a: Float, _ b: Double) -> Bool { isNear(a, Float(b)) }
 
     /// An edge as another one times a number.
     private func scaled(_ edge: String) -> (edge: String, factor: Float)? {

@@ -9,7 +9,7 @@ struct ModelCommand: ParsableCommand {
         commandName: "model", abstract: "Look into networks, and run them on arrays.",
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
-            ModelExportCommand.self,
+            ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
         ])
 }
 
