@@ -42,7 +42,7 @@ extension Graph {
     private func zero(_ node: Node) -> (Int, ClosedRange<Int>)? {
         guard node.inputs.count > 2, !node.inputs[2].isEmpty else { return (0, 0...255) }
         guard let value = initializers[node.inputs[2]], value.shape.count == 1,
-            let range = value.type.quantizedRange
+            let range = value.type.byteRange
         else { return nil }
         return (value.integerValues[0], range)
     }
