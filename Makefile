@@ -7,7 +7,7 @@ BUILD := $(SWIFT) build -c release
 FATHOM := .build/release/fathom
 PROGRAM ?= $(FATHOM)
 
-.PHONY: help setup build run test lint format bench bench-table sanitize install media clean
+.PHONY: help setup build run test lint format bench bench-table sanitize fuzz install media clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench-table: build ## compare with other engines: NETWORKS=folder PEERS=folder [
 
 sanitize: setup ## run the tests of the lower rooms under the address and thread sanitizers
 	@bash Scripts/sanitize.sh
+
+fuzz: setup ## feed changed ONNX files to the importer for ten minutes
+	@bash Scripts/fuzz.sh
 
 media: build ## make Samples/media anew
 	.build/release/make-sample-media Samples/media

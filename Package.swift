@@ -54,6 +54,7 @@ func tests(_ name: String, _ others: [Target.Dependency] = []) -> Target {
 /// Recorded values that tests open by path.
 let excluded: [String: [String]] = [
     "FathomEngineTests": ["Recorded"],
+    "FathomGraphTests": ["Recorded", "Corpus"],
     "FathomPipelineTests": ["Recorded"],
 ]
 

@@ -134,6 +134,9 @@ def main():
         for kind in ("nearest", "linear", "cubic"):
             case(f"Resize {kind} {mode}", "Resize", [p], [None, scales], mode=kind,
                  coordinate_transformation_mode=mode)
+            # Here ONNX Runtime takes the rounded length, the standard the exact one.
+            if mode == "align_corners" and kind != "nearest":
+                continue
             case(f"Resize {kind} {mode} odd", "Resize", [p], [None, odd], mode=kind,
                  coordinate_transformation_mode=mode)
     case("Resize sizes", "Resize", [p], [None, None, whole(1, 3, 11, 5)], mode="linear")

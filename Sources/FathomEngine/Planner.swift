@@ -7,6 +7,8 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// The types that edges have in the graph.
+    private let types: [String: ElementType]
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
     /// The numbers to compute with.
@@ -29,6 +31,8 @@ struct Planner {
     var joinedBuffers: [String: Int] = [:]
     /// Edges that lie in the arena as bytes.
     private(set) var quantizedEdges: Set<String> = []
+    /// The convolutions that write them, by their output.
+    private(set) var quantizedConvolutions: [String: QuantizedConvolution] = [:]
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
@@ -37,7 +41,9 @@ struct Planner {
         self.disabled = disabled
         self.precision = precision
         self.graph = graph
-        self.facts = facts
+        // Kernels compute every floating-point type in float32.
+        self.facts = facts.mapValues(\.computed)
+        types = facts.mapValues(\.type)
         self.instructionSet = instructionSet
     }
 
@@ -59,11 +65,12 @@ struct Planner {
             } else {
                 store = .box(box(input.name))
             }
-            inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            inputs[input.name] = edge(input.name, store, fact)
         }
         chains = precision == .bf16 ? [:] : try findChains()
         chained = Set(chains.values.flatMap(\.inner))
         joints = try findJoints()
+        quantizedConvolutions = try findQuantizedConvolutions()
         quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
@@ -82,7 +89,7 @@ struct Planner {
             } else {
                 store = .box(box(output.name))
             }
-            outputs[output.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            outputs[output.name] = edge(output.name, store, fact)
         }
         for case .floats(let place) in inputs.values.map(\.store) {
             guard let buffer = place.buffer else { continue }
@@ -90,6 +97,10 @@ struct Planner {
             buffers[buffer].last = Int.max
         }
         return outputs
+    }
+
+    private func edge(_ name: String, _ store: PlannedEdge.Store, _ fact: Fact) -> PlannedEdge {
+        PlannedEdge(store: store, shape: fact.shape, type: types[name] ?? fact.type)
     }
 
     private mutating func lower(_ node: Node) throws(FathomError) {
@@ -130,11 +141,16 @@ struct Planner {
         case "Softmax", "LogSoftmax": try lowerSoftmax(operands)
         case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
             try lowerPool(operands)
-        case "PRelu": try lowerBinary(operands)
+        case "PRelu" where isBroadcast(operands): try lowerBinary(operands)
         case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
         case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
         default: try lowerUnary(operands)
         }
+    }
+
+    /// Whether two operands fit each other by NumPy's rule alone.
+    private func isBroadcast(_ operands: Operands<Fact>) -> Bool {
+        Broadcast(operands.inputs.compactMap { $0?.shape }) != nil
     }
 
     /// Whether all that a node reads and writes is floating point, constants apart.
@@ -146,6 +162,7 @@ struct Planner {
     }
 
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
+        guard try shape(node.inputs[0]).rank <= 4 else { return false }
         if let chain = chains[node.outputs[0]] { return try lowerChain(chain) }
         if try lowerNarrowConvolution(node) { return true }
         if try lowerBFloatConvolution(node) { return true }

@@ -14,11 +14,19 @@ extension Graph {
                 remedy: "Its inputs: \(inputs.map(\.name).joined(separator: ", "))",
                 operation: "plan")
         }
-        var facts = initializers.mapValues(Fact.init(constant:))
+        var facts: [String: Fact] = [:]
+        var lengths: [String: Int] = [:]
         for input in inputs {
-            let shape = try resolve(input, inputShapes[input.name])
+            let shape = try resolve(input, inputShapes[input.name], &lengths)
             facts[input.name] = Fact(shape, input.type)
         }
+        return try self.facts(inputs: facts)
+    }
+
+    /// As `facts(inputShapes:)`, where more than the shape of an input may be known.
+    func facts(inputs: [String: Fact]) throws(FathomError) -> [String: Fact] {
+        var facts = initializers.mapValues(Fact.init(constant:))
+        facts.merge(inputs) { $1 }
         for node in nodes {
             let operands = Operands(
                 node, node.inputs.map { facts[$0] }, operatorSet: operatorSet)
@@ -32,14 +40,26 @@ extension Graph {
 
     /// The outputs, computed by the reference evaluation of each operator.
     public func evaluate(_ values: [String: Value]) throws(FathomError) -> [String: Value] {
-        var edges = initializers
+        var edges: [String: Value] = [:]
+        var lengths: [String: Int] = [:]
         for input in inputs {
             guard let value = values[input.name] else {
                 throw error("no value is given for the input '\(input.name)'", operation: "run")
             }
-            _ = try resolve(input, value.shape)
-            edges[input.name] = value
+            guard value.type.isFloatingPoint == input.type.isFloatingPoint else {
+                throw error(
+                    "its input '\(input.name)' is \(input.type.rawValue), not \(value.type.rawValue)",
+                    operation: "run")
+            }
+            _ = try resolve(input, value.shape, &lengths)
+            edges[input.name] = value.cast(to: input.type)
         }
+        return try evaluate(edges: edges)
+    }
+
+    /// As `evaluate`, for values that need no check.
+    func evaluate(edges: [String: Value]) throws(FathomError) -> [String: Value] {
+        var edges = edges.merging(initializers) { value, _ in value }
         for node in nodes {
             guard let entry = Operator.table[node.operation] else {
                 throw error("the operator '\(node.operation)' is unknown", operation: "run")
@@ -47,7 +67,10 @@ extension Graph {
             let operands = Operands(
                 node, node.inputs.map { edges[$0] }, operatorSet: operatorSet)
             let results = try located { () throws(FathomError) in
-                _ = try entry.infer(operands.facts)
+                let facts = try entry.infer(operands.facts)
+                for fact in facts where fact.shape.count > Self.largestEvaluatedCount {
+                    throw node.error("its output \(fact.shape) is too large to evaluate")
+                }
                 return try entry.evaluate(operands)
             }
             for (name, value) in zip(node.outputs, results) where !name.isEmpty {
@@ -61,6 +84,8 @@ extension Graph {
 
     /// The most elements of a constant that is computed while planning.
     private static let largestFoldedCount = 1 << 24
+    /// The most elements of a result of the reference evaluation.
+    private static let largestEvaluatedCount = 1 << 27
 
     private func infer(_ operands: Operands<Fact>) throws(FathomError) -> [Fact] {
         guard let entry = Operator.table[operands.node.operation] else {
@@ -78,10 +103,16 @@ extension Graph {
         return try entry.evaluate(values).map(Fact.init(constant:))
     }
 
-    /// Checks a shape against what the file says of an input.
-    private func resolve(_ input: ValueInfo, _ given: Shape?) throws(FathomError) -> Shape {
-        let stated = input.dimensions?.compactMap { dimension in
-            if case .fixed(let length) = dimension { length } else { nil }
+    /// Checks a shape against what the file says of an input; axes of one name have one length.
+    private func resolve(
+        _ input: ValueInfo, _ given: Shape?, _ lengths: inout [String: Int]
+    ) throws(FathomError) -> Shape {
+        let stated = input.dimensions?.compactMap { dimension -> Int? in
+            switch dimension {
+            case .fixed(let length): length
+            case .named(let name): lengths[name]
+            case .unknown: nil
+            }
         }
         if given == nil, let stated, stated.count == input.dimensions?.count,
             let shape = Shape(checking: stated)
@@ -93,11 +124,20 @@ extension Graph {
                 "the shape of its input '\(input.name)' is not given", operation: "plan")
         }
         guard let dimensions = input.dimensions else { return given }
-        let fits =
-            dimensions.count == given.rank
-            && zip(dimensions, given.dimensions).allSatisfy { dimension, length in
-                if case .fixed(let stated) = dimension { stated == length } else { length > 0 }
+        var fits = dimensions.count == given.rank
+        for (dimension, length) in zip(dimensions, given.dimensions) {
+            switch dimension {
+            case .fixed(let stated): fits = fits && stated == length
+            case .named(let name):
+                let bound = lengths.updateValue(length, forKey: name) ?? length
+                guard bound == length else {
+                    throw error(
+                        "its axis '\(name)' is \(bound) in one input and \(length) in '\(input.name)'",
+                        operation: "plan")
+                }
+            case .unknown: break
             }
+        }
         guard fits else {
             let words = dimensions.map(\.description).joined(separator: "x")
             throw error(

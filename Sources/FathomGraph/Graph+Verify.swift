@@ -52,7 +52,7 @@ extension Graph {
         guard let entry = Operator.table[node.operation] else {
             throw error(
                 "node '\(node.name)' uses the operator '\(node.operation)', which Fathom does not have",
-                remedy: "It has \(Operator.onnxNames.joined(separator: ", "))")
+                operation: FathomError.unsupported)
         }
         guard entry.inputCount.contains(node.inputs.count) else {
             throw error(
@@ -64,7 +64,7 @@ extension Graph {
                 "node '\(node.name)' (\(node.operation)) has \(node.outputs.count) outputs, not \(entry.outputCount.words)"
             )
         }
-        guard let first = node.outputs.first, !first.isEmpty else {
+        guard node.outputs.contains(where: { !$0.isEmpty }) else {
             throw error("node '\(node.name)' (\(node.operation)) writes nothing")
         }
     }

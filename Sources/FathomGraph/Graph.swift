@@ -52,6 +52,8 @@ public enum Attribute: Sendable {
     case strings([String])
     /// A tensor.
     case tensor(Value)
+    /// A branch of an `If`: its inputs are, in order, the node's inputs after the condition.
+    case graph(Graph)
 }
 
 /// One application of an operator to edges.
@@ -100,7 +102,7 @@ public struct Graph: Sendable {
     public var operatorSet: Int
 
     /// The newest version of ONNX's operators that is understood.
-    public static let newestOperatorSet = 22
+    public static let newestOperatorSet = 27
 
     /// Makes a graph and checks it as `verified` does.
     public init(

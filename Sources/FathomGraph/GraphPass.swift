@@ -9,13 +9,16 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        fuseQuantized, foldConstants, simplifyViews, removeIdentities, foldPadding, recognizeNorms,
+        computeInFloat, inlineBranches, fuseQuantized, foldConstants, simplifyViews,
+        removeIdentities, foldPadding, recognizeNorms,
         recognizeActivations, foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts,
         removeDeadNodes,
     ]
 
     /// The passes that a graph for fixed shapes goes through before it is exported.
-    static let binding: [GraphPass] = [foldConstants, removeIdentities, removeDeadNodes]
+    static let binding: [GraphPass] = [
+        inlineBranches, foldConstantsButWeights, removeIdentities, removeDeadNodes,
+    ]
 
     /// Applies all passes but those named in `disabled`.
     public static func apply(

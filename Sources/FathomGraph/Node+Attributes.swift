@@ -8,6 +8,13 @@ extension Node {
         )
     }
 
+    /// An error about what is right in ONNX but not understood here.
+    func unsupported(_ cause: String) -> FathomError {
+        FathomError(
+            operation: FathomError.unsupported, subject: "node '\(name)' (\(operation))",
+            cause: cause)
+    }
+
     /// Whole numbers in attributes stay within 31 bits, so that sums and products of two never overflow.
     static let attributeLimit = Int(Int32.max)
 
@@ -64,6 +71,40 @@ extension Node {
             throw error("axis \(value) does not exist in a tensor with \(rank) axes")
         }
         return value < 0 ? value + rank : value
+    }
+
+    /// Axes counted from the end when negative, each checked against the rank and there once.
+    func axes(_ values: [Int], rank: Int) throws(FathomError) -> [Int] {
+        var axes: [Int] = []
+        for value in values {
+            let axis = try axis(value, rank: rank)
+            guard !axes.contains(axis) else { throw error("it names axis \(axis) twice") }
+            axes.append(axis)
+        }
+        return axes
+    }
+
+    /// A list of numbers, nil when absent.
+    func floats(_ name: String) throws(FathomError) -> [Float]? {
+        switch attributes[name] {
+        case nil: return nil
+        case .floats(let values)?: return values
+        default: throw error("attribute '\(name)' is not a list of numbers")
+        }
+    }
+
+    /// A list of texts, nil when absent.
+    func strings(_ name: String) throws(FathomError) -> [String]? {
+        switch attributes[name] {
+        case nil: return nil
+        case .strings(let values)?: return values
+        default: throw error("attribute '\(name)' is not a list of texts")
+        }
+    }
+
+    /// Whether a whole-number attribute is set.
+    func flag(_ name: String, default fallback: Bool = false) throws(FathomError) -> Bool {
+        try integer(name, default: fallback ? 1 : 0) != 0
     }
 
     /// A shape computed from hostile numbers.

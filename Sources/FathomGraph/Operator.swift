@@ -21,6 +21,16 @@ public struct Fact: Sendable {
         type = constant.type
         self.constant = constant
     }
+
+    /// The fact as kernels and most operators see it: every floating-point type is float32.
+    public var computed: Fact { typed(.float) }
+
+    /// The fact with another floating-point type; as it is if it is about whole numbers.
+    func typed(_ type: ElementType) -> Fact {
+        guard self.type.isFloatingPoint, self.type != type else { return self }
+        guard let tensor = constant?.tensor else { return Fact(shape, type) }
+        return Fact(constant: Value.floats(tensor).cast(to: type))
+    }
 }
 
 /// A node with what arrives at its inputs: facts for a shape rule, values for an evaluation.
@@ -52,6 +62,26 @@ public struct Operands<Element: Sendable>: Sendable {
 }
 
 extension Operands<Fact> {
+    /// The same operands, every floating-point one as float32.
+    var computed: Operands<Fact> {
+        Operands(node, inputs.map { $0?.computed }, operatorSet: operatorSet)
+    }
+
+    /// The type of the first floating-point operand: what most operators' floating-point results have.
+    var floatingType: ElementType {
+        for case let fact? in inputs where fact.type.isFloatingPoint { return fact.type }
+        return .float
+    }
+
+    /// The first input, which must be floating point.
+    func floating(_ index: Int) throws(FathomError) -> Shape {
+        let fact = try required(index)
+        guard fact.type.isFloatingPoint else {
+            throw node.error("input \(index) is not floating point")
+        }
+        return fact.shape
+    }
+
     /// The elements of an input that decides about shapes and must be constant.
     func constant(_ index: Int, _ what: String) throws(FathomError) -> Value {
         guard let value = try required(index).constant else {
@@ -80,6 +110,22 @@ extension Operands<Value> {
             throw node.error("input \(index) is not floating point")
         }
         return tensor
+    }
+
+    /// The type of the first floating-point operand: what most operators' floating-point results have.
+    var floatingType: ElementType {
+        for case let value? in inputs where value.type.isFloatingPoint { return value.type }
+        return .float
+    }
+
+    /// The same operands, every floating-point one as float32.
+    var computed: Operands<Value> {
+        guard inputs.contains(where: { ($0?.type.isFloatingPoint ?? false) && $0?.type != .float })
+        else { return self }
+        let values = inputs.map { value in
+            value?.tensor.map { Value.floats($0) } ?? value
+        }
+        return Operands(node, values, operatorSet: operatorSet)
     }
 
     /// The same operands as a shape rule sees them, all constant.
@@ -147,9 +193,11 @@ public struct Operator: Sendable {
     /// How it is exported.
     public let export: Export
 
+    /// `typed` says that the operator itself gives its results their floating-point types. All others see float32
+    /// only, and their floating-point results get the type of the first floating-point operand.
     init(
         _ name: String, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
-        lowering: Lowering,
+        lowering: Lowering, typed: Bool = false,
         gradient: Gradient = .absent("training on this engine is not built yet"),
         export: Export = .sameName,
         infer: @escaping @Sendable (Operands<Fact>) throws(FathomError) -> [Fact],
@@ -159,10 +207,32 @@ public struct Operator: Sendable {
         inputCount = inputs
         outputCount = outputs
         self.lowering = lowering
-        self.infer = infer
-        self.evaluate = evaluate
+        self.infer = typed ? infer : Self.typing(infer)
+        self.evaluate = typed ? evaluate : Self.typing(evaluate)
         self.gradient = gradient
         self.export = export
+    }
+
+    /// A shape rule that sees float32 only, made to give its floating-point results the operands' type.
+    private static func typing(
+        _ rule: @escaping @Sendable (Operands<Fact>) throws(FathomError) -> [Fact]
+    ) -> @Sendable (Operands<Fact>) throws(FathomError) -> [Fact] {
+        { operands throws(FathomError) in
+            let type = operands.floatingType
+            return try rule(operands.computed).map { $0.typed(type) }
+        }
+    }
+
+    /// An evaluation that sees float32 only, made to round its floating-point results to the operands' type.
+    private static func typing(
+        _ rule: @escaping @Sendable (Operands<Value>) throws(FathomError) -> [Value]
+    ) -> @Sendable (Operands<Value>) throws(FathomError) -> [Value] {
+        { operands throws(FathomError) in
+            let type = operands.floatingType
+            return try rule(operands.computed).map {
+                $0.type.isFloatingPoint ? $0.cast(to: type) : $0
+            }
+        }
     }
 
     /// Every operator by name.
@@ -171,6 +241,10 @@ public struct Operator: Sendable {
             convolutions, transposedConvolutions, activations, arithmetic, resizes, pools,
             normalizations, matrices,
             views, movements, paddings, constants, reductions,
+            elementFunctions, parametricFunctions, comparisons, bitwise, selections, casts,
+            branches, indexing, scatters, orderings, rearrangements, generators,
+            softmaxes, channelNormalizations, layerNormalizations, recurrences, attentions,
+            samplers, products, losses, dropouts,
             fusedProducts, fusedAttentions,
             quantizations, integerProducts, quantizedFused,
         ].joined().map { ($0.name, $0) })

@@ -1,48 +1,20 @@
 import FathomCore
 
-/// The kind of a tensor's elements. All floating-point kinds of a file (float16, bfloat16, float, double)
-/// become float32 when it is read.
-public enum ElementType: String, Hashable, Sendable {
-    /// 32-bit floating point.
-    case float
-    /// 64-bit whole numbers: shapes and indices.
-    case int64
-    /// 32-bit whole numbers.
-    case int32
-    /// Whole numbers 0…255.
-    case uint8
-    /// Whole numbers −128…127.
-    case int8
-    /// 0 or 1.
-    case bool
-
-    /// The number as this type holds it: wrapped to its width, or 0 and 1.
-    func wrapping(_ value: Int64) -> Int64 {
-        switch self {
-        case .float, .int64: value
-        case .int32: Int64(Int32(truncatingIfNeeded: value))
-        case .uint8: Int64(UInt8(truncatingIfNeeded: value))
-        case .int8: Int64(Int8(truncatingIfNeeded: value))
-        case .bool: value == 0 ? 0 : 1
-        }
-    }
-}
-
 /// Whole numbers, row-major, each kept in 64 bits whatever its type.
 public struct IntegerTensor: Hashable, Sendable {
     /// The lengths of the axes.
     public let shape: Shape
     /// The elements; as many as the shape has.
     public let values: [Int64]
-    /// Any type but `float`.
+    /// Any type that is not floating point.
     public let type: ElementType
 
     /// Makes a tensor; wraps values that the type cannot hold.
     public init(shape: Shape, values: [Int64], type: ElementType = .int64) {
         precondition(values.count == shape.count, "as many values as the shape has elements")
-        precondition(type != .float, "whole numbers have a whole type")
+        precondition(!type.isFloatingPoint, "whole numbers have a whole type")
         self.shape = shape
-        self.values = type == .int64 ? values : values.map(type.wrapping)
+        self.values = type.bits == 64 ? values : values.map(type.wrapping)
         self.type = type
     }
 }
@@ -51,8 +23,15 @@ public struct IntegerTensor: Hashable, Sendable {
 public enum Value: Sendable {
     /// Floating-point numbers.
     case floats(Tensor)
+    /// Floating-point numbers that the graph says are of another floating-point type; kept in float32.
+    case typed(Tensor, ElementType)
     /// Whole numbers.
     case integers(IntegerTensor)
+
+    /// Numbers that are of the given floating-point type already.
+    static func numbers(_ tensor: Tensor, type: ElementType) -> Value {
+        type == .float ? .floats(tensor) : .typed(tensor, type)
+    }
 
     /// A list of whole numbers, one axis.
     public static func list(_ values: [Int]) -> Value {
@@ -64,10 +43,15 @@ public enum Value: Sendable {
         .floats(Tensor(shape: [], values: [value]))
     }
 
+    /// Truths, one for each element of a shape.
+    static func truths(_ values: [Bool], shape: Shape) -> Value {
+        .integers(IntegerTensor(shape: shape, values: values.map { $0 ? 1 : 0 }, type: .bool))
+    }
+
     /// The lengths of the axes.
     public var shape: Shape {
         switch self {
-        case .floats(let tensor): tensor.shape
+        case .floats(let tensor), .typed(let tensor, _): tensor.shape
         case .integers(let tensor): tensor.shape
         }
     }
@@ -76,19 +60,29 @@ public enum Value: Sendable {
     public var type: ElementType {
         switch self {
         case .floats: .float
+        case .typed(_, let type): type
         case .integers(let tensor): tensor.type
         }
     }
 
     /// The elements if they are floating point.
     public var tensor: Tensor? {
-        if case .floats(let tensor) = self { tensor } else { nil }
+        switch self {
+        case .floats(let tensor), .typed(let tensor, _): tensor
+        case .integers: nil
+        }
+    }
+
+    /// The elements if they are whole numbers.
+    public var whole: IntegerTensor? {
+        if case .integers(let tensor) = self { tensor } else { nil }
     }
 
     /// The elements as machine words, whatever their kind.
     public var integerValues: [Int] {
         switch self {
-        case .floats(let tensor): tensor.values.map { Int(clampingTowardZero: $0) }
+        case .floats(let tensor), .typed(let tensor, _):
+            tensor.values.map { Int(clampingTowardZero: $0) }
         case .integers(let tensor): tensor.values.map { Int($0) }
         }
     }
@@ -96,8 +90,11 @@ public enum Value: Sendable {
     /// The elements as floating point, whatever their kind.
     public var floatValues: [Float] {
         switch self {
-        case .floats(let tensor): tensor.values
-        case .integers(let tensor): tensor.values.map(Float.init)
+        case .floats(let tensor), .typed(let tensor, _): tensor.values
+        case .integers(let tensor):
+            tensor.type == .uint64
+                ? tensor.values.map { Float(UInt64(bitPattern: $0)) }
+                : tensor.values.map { Float($0) }
         }
     }
 
@@ -105,22 +102,54 @@ public enum Value: Sendable {
     public func reshaped(to shape: Shape) -> Value {
         switch self {
         case .floats(let tensor): .floats(tensor.reshaped(to: shape))
+        case .typed(let tensor, let type): .typed(tensor.reshaped(to: shape), type)
         case .integers(let tensor):
             .integers(IntegerTensor(shape: shape, values: tensor.values, type: tensor.type))
         }
     }
 
+    /// The elements as another type holds them. Any number but 0 is true, 0.5 among them.
+    public func cast(to type: ElementType) -> Value {
+        if self.type == type { return self }
+        if type.isFloatingPoint {
+            let values =
+                type == .double || type == .float ? floatValues : floatValues.map(type.rounding)
+            return .numbers(Tensor(shape: shape, values: values), type: type)
+        }
+        let values: [Int64]
+        switch self {
+        case .floats(let tensor), .typed(let tensor, _): values = tensor.values.map(type.truncating)
+        case .integers(let tensor): values = tensor.values
+        }
+        return .integers(IntegerTensor(shape: shape, values: values, type: type))
+    }
+
     /// The value made of the elements at the given positions, for operators that only move elements.
     func gathering(_ positions: [Int], shape: Shape) -> Value {
         switch self {
-        case .floats(let tensor):
+        case .floats(let tensor), .typed(let tensor, _):
             let values = tensor.withUnsafeBuffer { source in positions.map { source[$0] } }
-            return .floats(Tensor(shape: shape, values: values))
+            return .numbers(Tensor(shape: shape, values: values), type: type)
         case .integers(let tensor):
             return .integers(
                 IntegerTensor(
                     shape: shape, values: positions.map { tensor.values[$0] }, type: tensor.type))
         }
+    }
+}
+
+extension Value {
+    /// As `gathering`, with one element of another value of the same type where a position is negative.
+    func gathering(_ positions: [Int], filling: Value, shape: Shape) -> Value {
+        if let source = whole {
+            let fill = filling.whole?.values.first ?? 0
+            let values = positions.map { $0 < 0 ? fill : source.values[$0] }
+            return .integers(IntegerTensor(shape: shape, values: values, type: type))
+        }
+        let fill = filling.floatValues.first ?? 0
+        let source = floatValues
+        let values = positions.map { $0 < 0 ? fill : source[$0] }
+        return .numbers(Tensor(shape: shape, values: values), type: type)
     }
 }
 

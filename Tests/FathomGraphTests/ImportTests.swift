@@ -108,20 +108,21 @@ struct ImportTests {
         #expect(graph.nodes.map(\.operation) == ["Neg", "Relu"])
     }
 
-    private static let kinds: [(type: Int, raw: [UInt8], expected: [Float])] = [
-        (10, [0x00, 0x3E, 0x01, 0x00], [1.5, 0x1p-24]),
-        (16, [0xC0, 0x3F, 0x80, 0xFF], [1.5, -.infinity]),
-        (11, [0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x80], [1.5, 0]),
+    private static let kinds: [(kind: ElementType, raw: [UInt8], expected: [Float])] = [
+        (.float16, [0x00, 0x3E, 0x01, 0x00], [1.5, 0x1p-24]),
+        (.bfloat16, [0xC0, 0x3F, 0x80, 0xFF], [1.5, -.infinity]),
+        (.double, [0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 0, 0, 0, 0, 0, 0, 0, 0x80], [1.5, 0]),
     ]
 
-    @Test("half, brain and double floats become floats", arguments: kinds)
-    func floatKinds(type: Int, raw: [UInt8], expected: [Float]) throws {
+    @Test("half, brain and double floats are kept in float32, and what they were", arguments: kinds)
+    func floatKinds(kind: ElementType, raw: [UInt8], expected: [Float]) throws {
         let graph = try Graph(
             onnx: ONNXBytes.model(
                 nodes: [.node("Relu", ["x"], ["y"])],
-                initializers: [.tensor("w", [2], type: Int64(type), raw: raw)]), name: "kinds")
+                initializers: [.tensor("w", [2], type: Int64(kind.onnxCode), raw: raw)]),
+            name: "kinds")
         #expect(graph.initializers["w"]?.floatValues == expected)
-        #expect(graph.initializers["w"]?.type == .float)
+        #expect(graph.initializers["w"]?.type == kind)
     }
 
     @Test("hostile files give one error that says what is wrong", arguments: Hostile.all)

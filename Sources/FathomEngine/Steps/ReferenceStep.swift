@@ -65,7 +65,9 @@ final class ReferenceStep: Step, @unchecked Sendable {
     private func store(_ result: Value, _ target: Target) throws(FathomError) {
         switch (target, result) {
         case (.nowhere, _): break
-        case (.floats(let start, let shape), .floats(let tensor)) where tensor.shape == shape:
+        // Typed ones are rounded more than a session rounds.
+        case (.floats(let start, let shape), .floats(let tensor)) where tensor.shape == shape,
+            (.floats(let start, let shape), .typed(let tensor, _)) where tensor.shape == shape:
             tensor.withUnsafeBuffer { source in
                 guard let first = source.baseAddress else { return }
                 start.update(from: first, count: source.count)
@@ -156,6 +158,7 @@ extension Planner {
 
     /// Plans a view: another name for the same numbers, row-major.
     mutating func lowerView(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
+        guard operands.node.outputs.count == 1 else { return false }
         let place = try operand(operands.node.inputs[0], .planar)
         alias(operands.node.outputs[0], .planar, place)
         return true

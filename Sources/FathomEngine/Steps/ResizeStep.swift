@@ -56,7 +56,7 @@ extension Planner {
     mutating func lowerResize(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
         let node = operands.node
         let resize = try Resize(operands)
-        guard resize.outputShape.rank == 4, resize.tables[0].isIdentity,
+        guard resize.isWeightedSum, resize.outputShape.rank == 4, resize.tables[0].isIdentity,
             resize.tables[1].isIdentity
         else { return false }
         // Where most of a block would be filling, rows are shorter without it.

@@ -137,6 +137,9 @@ extension Onnx_AttributeProto {
         case .tensor(let value):
             type = .tensor
             t = TensorWriter.tensor(value)
+        case .graph:
+            // Only `If` has branches, and it is not written.
+            break
         }
     }
 }

@@ -12,76 +12,50 @@ struct TensorReader {
         FathomError(operation: "load", subject: "model \(model)", cause: cause, remedy: remedy)
     }
 
-    /// The element types of the specification's `TensorProto.DataType`.
-    private enum DataType: Int32 {
-        case float = 1
-        case uint8 = 2
-        case int8 = 3
-        case int32 = 6
-        case int64 = 7
-        case bool = 9
-        case float16 = 10
-        case double = 11
-        case bfloat16 = 16
-
-        var size: Int {
-            switch self {
-            case .uint8, .int8, .bool: 1
-            case .float16, .bfloat16: 2
-            case .float, .int32: 4
-            case .int64, .double: 8
-            }
-        }
-
-        var elementType: ElementType {
-            switch self {
-            case .float, .float16, .double, .bfloat16: .float
-            case .uint8: .uint8
-            case .int8: .int8
-            case .int32: .int32
-            case .int64: .int64
-            case .bool: .bool
-            }
-        }
+    /// An error about something that is right in ONNX but not understood here.
+    func unsupported(_ cause: String) -> FathomError {
+        FathomError(
+            operation: FathomError.unsupported, subject: "model \(model)", cause: cause)
     }
 
     func elementType(_ code: Int32, _ subject: String) throws(FathomError) -> ElementType {
-        try dataType(code, subject).elementType
-    }
-
-    private func dataType(_ code: Int32, _ subject: String) throws(FathomError) -> DataType {
-        guard let type = DataType(rawValue: code) else {
-            throw error("\(subject) has the element type \(code), which is not supported")
+        guard let type = ElementType(onnxCode: Int(code)) else {
+            throw unsupported("\(subject) has the element type \(code), which is not supported")
         }
         return type
-    }
-
-    /// The element type that a `Cast` names.
-    static func elementType(castTo code: Int) -> ElementType? {
-        Int32(exactly: code).flatMap(DataType.init(rawValue:))?.elementType
     }
 
     /// The value of a tensor in the file; `slice` is its raw data where that is not in the message itself.
     func value(
         _ tensor: Onnx_TensorProto, _ subject: String, slice: UnsafeRawBufferPointer? = nil
     ) throws(FathomError) -> Value {
-        let type = try dataType(tensor.dataType, subject)
+        let type = try elementType(tensor.dataType, subject)
         guard let shape = Shape(checking: tensor.dims.map { Int(clamping: $0) }) else {
             throw error("\(subject) has the impossible shape \(tensor.dims)")
         }
+        let size = (shape.count * type.bits + 7) / 8
         if tensor.dataLocation == .external {
-            let bytes = try external(tensor, shape.count * type.size, subject)
-            return try value(shape, type, bytes, subject)
+            let bytes = try external(tensor, size, subject)
+            return Self.value(shape, type, bytes)
         }
-        if let slice { return try value(shape, type, slice, subject) }
-        if tensor.hasRawData || shape.count == 0 {
-            return try value(shape, type, tensor.rawData, subject)
+        func raw(_ bytes: some ContiguousBytes & Collection) throws(FathomError) -> Value {
+            guard bytes.count == size else {
+                throw error(
+                    "\(subject) has \(bytes.count) bytes where its shape \(shape) needs \(size)")
+            }
+            return Self.value(shape, type, bytes)
         }
+        if let slice { return try raw(slice) }
+        if tensor.hasRawData || shape.count == 0 { return try raw(tensor.rawData) }
         func check(_ count: Int) throws(FathomError) {
             guard count == shape.count else {
                 throw error(
                     "\(subject) has \(count) elements where its shape \(shape) has \(shape.count)")
             }
+        }
+        func integers(_ values: [Int64]) throws(FathomError) -> Value {
+            try check(values.count)
+            return .integers(IntegerTensor(shape: shape, values: values, type: type))
         }
         switch type {
         case .float:
@@ -89,51 +63,46 @@ struct TensorReader {
             return .floats(Tensor(shape: shape, values: tensor.floatData))
         case .double:
             try check(tensor.doubleData.count)
-            return .floats(Tensor(shape: shape, values: tensor.doubleData.map { Float($0) }))
+            let values = tensor.doubleData.map { Float($0) }
+            return .numbers(Tensor(shape: shape, values: values), type: type)
         case .float16, .bfloat16:
             try check(tensor.int32Data.count)
             let values = tensor.int32Data.map { bits in
                 Self.float(UInt16(truncatingIfNeeded: bits), type)
             }
-            return .floats(Tensor(shape: shape, values: values))
-        case .int64:
-            try check(tensor.int64Data.count)
-            return .integers(IntegerTensor(shape: shape, values: tensor.int64Data))
-        case .int32, .uint8, .int8, .bool:
-            try check(tensor.int32Data.count)
-            return .integers(
-                IntegerTensor(
-                    shape: shape, values: tensor.int32Data.map(Int64.init), type: type.elementType))
+            return .numbers(Tensor(shape: shape, values: values), type: type)
+        case .int64: return try integers(tensor.int64Data)
+        case .uint32, .uint64:
+            return try integers(tensor.uint64Data.map { Int64(bitPattern: $0) })
+        case .int32, .int16, .int8, .uint16, .uint8, .bool:
+            return try integers(tensor.int32Data.map(Int64.init))
+        case .int4, .uint4, .int2, .uint2:
+            let bytes = tensor.int32Data.map { UInt8(truncatingIfNeeded: $0) }
+            try check(bytes.count == size ? shape.count : bytes.count)
+            return Self.value(shape, type, bytes)
         }
     }
 
-    /// Little-endian elements.
-    private func value(
-        _ shape: Shape, _ type: DataType, _ bytes: some ContiguousBytes & Collection<UInt8>,
-        _ subject: String
-    ) throws(FathomError) -> Value {
-        guard bytes.count == shape.count * type.size else {
-            throw error(
-                "\(subject) has \(bytes.count) bytes where its shape \(shape) needs \(shape.count * type.size)"
-            )
-        }
-        return bytes.withUnsafeBytes { raw in
+    /// Little-endian elements, as many as the shape has.
+    private static func value(
+        _ shape: Shape, _ type: ElementType, _ bytes: some ContiguousBytes
+    ) -> Value {
+        bytes.withUnsafeBytes { raw in
             func load<T>(_ type: T.Type, _ index: Int) -> T {
                 raw.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
             }
             func floats(_ element: (Int) -> Float) -> Value {
-                .floats(
-                    Tensor(shape: shape) { target in
-                        for index in target.indices {
-                            target.initializeElement(at: index, to: element(index))
-                        }
-                    })
+                let tensor = Tensor(shape: shape) { target in
+                    for index in target.indices {
+                        target.initializeElement(at: index, to: element(index))
+                    }
+                }
+                return .numbers(tensor, type: type)
             }
             func integers(_ element: (Int) -> Int64) -> Value {
                 .integers(
                     IntegerTensor(
-                        shape: shape, values: (0..<shape.count).map(element),
-                        type: type.elementType))
+                        shape: shape, values: (0..<shape.count).map(element), type: type))
             }
             switch type {
             case .float:
@@ -143,24 +112,22 @@ struct TensorReader {
                     })
             case .double: return floats { Float(load(Double.self, $0)) }
             case .float16, .bfloat16: return floats { Self.float(load(UInt16.self, $0), type) }
-            case .int64: return integers { load(Int64.self, $0) }
-            case .int32: return integers { Int64(load(Int32.self, $0)) }
-            case .uint8, .bool: return integers { Int64(load(UInt8.self, $0)) }
-            case .int8: return integers { Int64(load(Int8.self, $0)) }
+            case .int64, .uint64: return integers { load(Int64.self, $0) }
+            case .int32, .uint32: return integers { Int64(load(Int32.self, $0)) }
+            case .int16, .uint16: return integers { Int64(load(Int16.self, $0)) }
+            case .int8, .uint8: return integers { Int64(load(Int8.self, $0)) }
+            case .bool: return integers { Int64(load(UInt8.self, $0)) }
+            case .int4, .uint4, .int2, .uint2:
+                // Several in a byte, the first in the lowest bits; wrapping drops the others.
+                let each = 8 / type.bits
+                return integers { Int64(raw[$0 / each] >> UInt8($0 % each * type.bits)) }
             }
         }
     }
 
-    private static func float(_ bits: UInt16, _ type: DataType) -> Float {
-        if type == .bfloat16 { return Float(bitPattern: UInt32(bits) << 16) }
-        let sign: Float = bits & 0x8000 == 0 ? 1 : -1
-        let (exponent, fraction) = (Int(bits >> 10 & 31), Float(bits & 1023))
-        switch exponent {
-        case 0: return sign * fraction * 0x1p-24
-        case 31: return fraction == 0 ? sign * .infinity : .nan
-        default:
-            return sign * Float(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
-        }
+    private static func float(_ bits: UInt16, _ type: ElementType) -> Float {
+        type == .bfloat16
+            ? Float(bitPattern: UInt32(bits) << 16) : Float(Float16(bitPattern: bits))
     }
 
     /// Bytes in a file beside the model's; its name may not lead out of the folder.
@@ -186,4 +153,23 @@ struct TensorReader {
         }
         return try FileBytes.read(file, offset: offset, count: size)
     }
+}
+
+extension Value {
+    /// Reads a tensor from the bytes of a `TensorProto`, as ONNX's operator tests keep inputs and outputs.
+    public init(onnxTensor bytes: [UInt8], name: String) throws(FathomError) {
+        let reader = TensorReader(model: name, folder: nil)
+        let tensor: Onnx_TensorProto
+        do {
+            tensor = try Onnx_TensorProto(serializedBytes: bytes)
+        } catch {
+            throw reader.error("it is no tensor or is cut short (\(error))")
+        }
+        self = try reader.value(tensor, "its tensor")
+    }
+}
+
+extension FathomError {
+    /// The `operation` of errors about what is right in ONNX but not understood here.
+    public static let unsupported = "support"
 }

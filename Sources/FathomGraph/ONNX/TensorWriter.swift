@@ -17,6 +17,9 @@ enum TensorWriter {
         guard let tensor = value.tensor else { return bytes(of: value) }
         return tensor.withUnsafeBuffer { elements in
             switch value.type {
+            case .double: pack(elements.map { Double($0) })
+            case .float16: pack(elements.map { Float16($0).bitPattern })
+            case .bfloat16: pack(elements.map { UInt16($0.bitPattern >> 16) })
             default: Data(buffer: elements)
             }
         }

@@ -96,20 +96,46 @@ extension Operator {
         Operator(
             name, inputs: inputs, lowering: .unary,
             infer: { operands throws(FathomError) in
-                _ = try UnaryFunction(operands)
                 let input = try operands.required(0)
-                guard input.type == .float else {
-                    throw operands.node.error("its operand is not floating point")
-                }
-                return [Fact(input.shape)]
+                return [Fact(input.shape, input.type)]
             },
             evaluate: { operands throws(FathomError) in
+                let input = try operands.required(0)
+                if let whole = input.whole {
+                    return [.integers(try wholeFunction(operands, whole))]
+                }
                 let function = try UnaryFunction(operands.facts)
-                let input = try operands.tensor(0)
-                return [
-                    .floats(
-                        Tensor(shape: input.shape, values: input.values.map { function($0) }))
-                ]
+                let values = input.floatValues.map { function($0) }
+                return [.floats(Tensor(shape: input.shape, values: values))]
             })
+    }
+
+    /// `Abs`, `Neg`, `Relu` and `Clip` of whole numbers.
+    private static func wholeFunction(
+        _ operands: Operands<Value>, _ input: IntegerTensor
+    ) throws(FathomError) -> IntegerTensor {
+        let values: [Int64]
+        switch operands.node.operation {
+        case "Abs": values = input.values.map { $0 < 0 && !input.type.isUnsigned ? 0 &- $0 : $0 }
+        case "Neg": values = input.values.map { 0 &- $0 }
+        case "Relu": values = input.type.isUnsigned ? input.values : input.values.map { max($0, 0) }
+        case "Clip":
+            func limit(_ index: Int) throws(FathomError) -> Int64? {
+                guard let value = operands.optional(index) else { return nil }
+                guard let whole = value.whole, whole.values.count == 1 else {
+                    throw operands.node.error("its limit is not one whole number")
+                }
+                return whole.values[0]
+            }
+            let (low, high) = (try limit(1), try limit(2))
+            values = input.values.map { element in
+                var value = element
+                if let low, value.isLess(than: low, input.type) { value = low }
+                if let high, high.isLess(than: value, input.type) { value = high }
+                return value
+            }
+        default: throw operands.node.error("its operand is not floating point")
+        }
+        return IntegerTensor(shape: input.shape, values: values, type: input.type)
     }
 }

@@ -31,18 +31,26 @@ public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The value for whole numbers, wrapping; nil for a division by zero.
-    func callAsFunction(_ a: Int64, _ b: Int64) -> Int64? {
+    /// The value for whole numbers of a type, wrapping; nil for a division by zero.
+    func callAsFunction(_ a: Int64, _ b: Int64, _ type: ElementType) -> Int64? {
         switch self {
         case .add: return a &+ b
         case .subtract: return a &- b
         case .multiply: return a &* b
+        case .divide where type == .uint64:
+            let (x, y) = (UInt64(bitPattern: a), UInt64(bitPattern: b))
+            return y == 0 ? nil : Int64(bitPattern: x / y)
         case .divide: return b == 0 ? nil : a.dividedReportingOverflow(by: b).partialValue
-        case .minimum: return min(a, b)
-        case .maximum: return max(a, b)
+        case .minimum: return b.isLess(than: a, type) ? b : a
+        case .maximum: return a.isLess(than: b, type) ? b : a
         case .power:
-            var result: Int64 = 1
-            for _ in 0..<max(0, min(b, 64)) { result = result &* a }
+            if b < 0 { return a == 1 ? 1 : a == -1 ? (b & 1 == 0 ? 1 : -1) : 0 }
+            var (result, square, rest) = (Int64(1), a, b)
+            while rest > 0 {
+                if rest & 1 == 1 { result = result &* square }
+                square = square &* square
+                rest >>= 1
+            }
             return result
         }
     }
@@ -53,7 +61,7 @@ extension Operator {
     static let arithmetic: [Operator] = BinaryFunction.allCases.map { function in
         let variadic = function == .minimum || function == .maximum
         return Operator(
-            function.rawValue, inputs: variadic ? 1...64 : 2...2, lowering: .binary,
+            function.rawValue, inputs: variadic ? 1...1024 : 2...2, lowering: .binary,
             infer: { operands throws(FathomError) in
                 let first = try operands.required(0)
                 var shapes: [Shape] = []
@@ -62,19 +70,21 @@ extension Operator {
                     guard function == .power || fact.type == first.type else {
                         throw operands.node.error("its operands are of different types")
                     }
-                    shapes.append(fact.shape)
+                    shapes.append(
+                        try function.aligned(
+                            fact.shape, to: first.shape, operands.node, operands.operatorSet))
                 }
-                guard let broadcast = Broadcast(shapes) else {
-                    let words = shapes.map(\.description).joined(separator: " and ")
-                    throw operands.node.error("\(words) do not fit each other")
-                }
-                return [Fact(broadcast.shape, first.type)]
+                return [Fact(try Pair.shape(shapes, operands.node), first.type)]
             },
             evaluate: { operands throws(FathomError) in
-                var result = try operands.required(0)
+                let first = try operands.required(0)
+                var result = first
                 for index in operands.inputs.indices.dropFirst() {
+                    let value = try operands.required(index)
+                    let shape = try function.aligned(
+                        value.shape, to: first.shape, operands.node, operands.operatorSet)
                     result = try function.apply(
-                        result, operands.required(index), operands.node)
+                        result, value.reshaped(to: shape), operands.node)
                 }
                 return [result]
             })
@@ -83,21 +93,32 @@ extension Operator {
 
 extension BinaryFunction {
     fileprivate func apply(_ a: Value, _ b: Value, _ node: Node) throws(FathomError) -> Value {
-        guard let broadcast = Broadcast([a.shape, b.shape]) else {
-            throw node.error("\(a.shape) and \(b.shape) do not fit each other")
-        }
-        let left = a.gathering(broadcast.positions(of: a.shape), shape: broadcast.shape)
-        let right = b.gathering(broadcast.positions(of: b.shape), shape: broadcast.shape)
-        if case .integers(let x) = left, case .integers(let y) = right {
+        let pair = try Pair(a, b, node)
+        if let x = pair.left.whole, let y = pair.right.whole {
             var values: [Int64] = []
+            values.reserveCapacity(pair.shape.count)
             for (p, q) in zip(x.values, y.values) {
-                guard let value = self(p, q) else { throw node.error("it divides by zero") }
+                guard let value = self(p, q, x.type) else { throw node.error("it divides by zero") }
                 values.append(value)
             }
-            return .integers(
-                IntegerTensor(shape: broadcast.shape, values: values, type: x.type))
+            return .integers(IntegerTensor(shape: pair.shape, values: values, type: x.type))
         }
-        let values = zip(left.floatValues, right.floatValues).map { self($0, $1) }
-        return .floats(Tensor(shape: broadcast.shape, values: values))
+        let values = zip(pair.left.floatValues, pair.right.floatValues).map { self($0, $1) }
+        let result = Value.floats(Tensor(shape: pair.shape, values: values))
+        return a.type.isFloatingPoint ? result : result.cast(to: a.type)
+    }
+
+    /// The second operand as it meets the first: up to operator set 6 its axes began at a stated one.
+    fileprivate func aligned(
+        _ shape: Shape, to first: Shape, _ node: Node, _ operatorSet: Int
+    ) throws(FathomError) -> Shape {
+        guard operatorSet < 7, case .integer(let stated)? = node.attributes["axis"], shape != first
+        else { return shape }
+        let start = try node.axis(stated, rank: first.rank)
+        guard start + shape.rank <= first.rank else {
+            throw node.error("\(shape) does not fit \(first) from axis \(stated) on")
+        }
+        let rest = first.rank - start - shape.rank
+        return try node.shape(shape.dimensions + Array(repeating: 1, count: rest))
     }
 }

@@ -1,16 +1,16 @@
 import FathomCore
 
 extension Operator {
-    /// Operators whose results are known once shapes are, and `Cast`.
+    /// Operators whose results are known once shapes are.
     static let constants: [Operator] = [
         Operator(
-            "Constant", inputs: 0...0, lowering: .reference,
+            "Constant", inputs: 0...0, lowering: .reference, typed: true,
             infer: { operands throws(FathomError) in
                 [Fact(constant: try constant(operands.node))]
             },
             evaluate: { operands throws(FathomError) in [try constant(operands.node)] }),
         Operator(
-            "ConstantOfShape", inputs: 1...1, lowering: .reference,
+            "ConstantOfShape", inputs: 1...1, lowering: .reference, typed: true,
             infer: { operands throws(FathomError) in
                 let shape = try operands.node.shape(
                     try operands.constant(0, "shape").integerValues)
@@ -22,20 +22,20 @@ extension Operator {
                 return [value.gathering(Array(repeating: 0, count: shape.count), shape: shape)]
             }),
         Operator(
+            "Size", inputs: 1...1, lowering: .reference,
+            infer: { operands throws(FathomError) in
+                [Fact(constant: size(try operands.required(0).shape))]
+            },
+            evaluate: { operands throws(FathomError) in
+                [size(try operands.required(0).shape)]
+            }),
+        Operator(
             "Shape", inputs: 1...1, lowering: .reference,
             infer: { operands throws(FathomError) in
                 [Fact(constant: try shape(operands.node, operands.required(0).shape))]
             },
             evaluate: { operands throws(FathomError) in
                 [try shape(operands.node, operands.required(0).shape)]
-            }),
-        Operator(
-            "Cast", inputs: 1...1, lowering: .reference,
-            infer: { operands throws(FathomError) in
-                [Fact(try operands.required(0).shape, try castType(operands.node))]
-            },
-            evaluate: { operands throws(FathomError) in
-                [cast(try operands.required(0), to: try castType(operands.node))]
             }),
     ]
 
@@ -63,6 +63,10 @@ extension Operator {
         return value
     }
 
+    private static func size(_ shape: Shape) -> Value {
+        .integers(IntegerTensor(shape: [], values: [Int64(shape.count)]))
+    }
+
     private static func shape(_ node: Node, _ shape: Shape) throws(FathomError) -> Value {
         func place(_ value: Int) -> Int {
             min(max(value < 0 ? value + shape.rank : value, 0), shape.rank)
@@ -70,26 +74,5 @@ extension Operator {
         let start = place(try node.integer("start", default: 0))
         let end = place(try node.integer("end", default: shape.rank))
         return .list(Array(shape.dimensions[start..<max(start, end)]))
-    }
-
-    private static func castType(_ node: Node) throws(FathomError) -> ElementType {
-        let code = try node.integer("to", default: 0)
-        guard let type = TensorReader.elementType(castTo: code) else {
-            throw node.error("the element type \(code) is not supported")
-        }
-        return type
-    }
-
-    private static func cast(_ value: Value, to type: ElementType) -> Value {
-        if value.type == type { return value }
-        if type == .float {
-            return .floats(Tensor(shape: value.shape, values: value.floatValues))
-        }
-        // Any number but 0 is true, 0.5 among them.
-        let values =
-            type == .bool
-            ? value.floatValues.map { $0 == 0 ? Int64(0) : 1 }
-            : value.integerValues.map(Int64.init)
-        return .integers(IntegerTensor(shape: value.shape, values: values, type: type))
     }
 }

@@ -5,8 +5,10 @@ import FathomCore
 /// y[n,o] = activation(limit(b[o] + Σ w[o,i,ky,kx] · x[n, group(o)+i, …] + residual[n,o])); x is N×C×H×W, w is O×C/groups×KH×KW.
 /// ONNX operator `Conv`; the residual, the limits and the activation belong to `fathom.Conv`, which passes make.
 public struct Convolution: Sendable {
-    /// How the weights slide.
+    /// How the weights slide along rows and columns; a third axis before them is `depth`'s.
     public let window: Window
+    /// How the weights slide along the slices of a volume; a single one for pictures and sequences.
+    public let depth: Window.Axis
     /// Channels of the input.
     public let inputChannels: Int
     /// Channels of the output.
@@ -21,13 +23,17 @@ public struct Convolution: Sendable {
     public let maximum: Float
     /// The function of one number that is applied to the limited output, if any, as a node without edges.
     public let activation: Node?
+    private let volume: VolumeWindow
+
+    /// Whether the input is a sequence or a picture, not a volume.
+    public var isFlat: Bool { volume.outputSizes.count <= 2 }
 
     /// Checks a node against the facts of its inputs.
     public init(_ operands: Operands<Fact>) throws(FathomError) {
         let node = operands.node
         let input = try operands.required(0)
         let weights = try operands.required(1)
-        guard input.type == .float, weights.type == .float else {
+        guard input.type.isFloatingPoint, weights.type.isFloatingPoint else {
             throw node.error("its operands are not floating point")
         }
         groups = try node.integer("group", default: 1)
@@ -39,7 +45,10 @@ public struct Convolution: Sendable {
         if let stated = try node.integers("kernel_shape"), stated != kernel {
             throw node.error("kernel_shape \(stated) differs from its weights \(weights.shape)")
         }
-        window = try Window(node, input: input.shape, kernel: kernel)
+        let volume = try VolumeWindow(node, input: input.shape, kernel: kernel)
+        self.volume = volume
+        depth = volume.axes[0]
+        window = Window(rows: volume.axes[1], columns: volume.axes[2])
         inputChannels = input.shape[1]
         outputChannels = weights.shape[0]
         guard groups > 0, inputChannels > 0, outputChannels > 0,
@@ -50,14 +59,14 @@ public struct Convolution: Sendable {
                 "\(groups) groups of weights \(weights.shape) do not fit its input \(input.shape)")
         }
         if let bias = operands.optional(2) {
-            guard bias.shape == [outputChannels], bias.type == .float else {
+            guard bias.shape == [outputChannels], bias.type.isFloatingPoint else {
                 throw node.error("its bias \(bias.shape) does not fit its weights")
             }
         }
         outputShape = try node.shape(
-            [input.shape[0], outputChannels] + window.outputSizes(rank: input.shape.rank))
+            [input.shape[0], outputChannels] + volume.outputSizes)
         if let residual = operands.optional(3) {
-            guard residual.shape == outputShape, residual.type == .float else {
+            guard residual.shape == outputShape, residual.type.isFloatingPoint else {
                 throw node.error("what it adds, \(residual.shape), is not \(outputShape)")
             }
         }
@@ -71,38 +80,27 @@ public struct Convolution: Sendable {
         let weights = try operands.tensor(1).values
         let bias = try operands.optional(2) == nil ? nil : operands.tensor(2).values
         let residual = try operands.optional(3) == nil ? nil : operands.tensor(3).values
-        let (rows, columns) = (window.rows, window.columns)
         let (groupInputs, groupOutputs) = (inputChannels / groups, outputChannels / groups)
-        let plane = rows.output * columns.output
+        let (plane, inputPlane, taps) = (volume.outputPlane, volume.inputPlane, volume.taps)
         var output = [Float](repeating: 0, count: outputShape.count)
         for index in 0..<(outputShape[0] * outputChannels) {
             let channel = index % outputChannels
             let firstInput =
                 index / outputChannels * inputChannels
                 + channel / groupOutputs * groupInputs
-            for row in 0..<rows.output {
-                for column in 0..<columns.output {
-                    var sum = Double(bias?[channel] ?? 0)
-                    for tapRow in 0..<rows.kernel {
-                        let y = rows.position(row, tapRow)
-                        if y < 0 || y >= rows.input { continue }
-                        for tapColumn in 0..<columns.kernel {
-                            let x = columns.position(column, tapColumn)
-                            if x < 0 || x >= columns.input { continue }
-                            for i in 0..<groupInputs {
-                                let tap =
-                                    ((channel * groupInputs + i) * rows.kernel + tapRow)
-                                    * columns.kernel + tapColumn
-                                let element =
-                                    ((firstInput + i) * rows.input + y) * columns.input + x
-                                sum += Double(weights[tap]) * Double(input[element])
-                            }
-                        }
+            for place in 0..<plane {
+                var sum = Double(bias?[channel] ?? 0)
+                volume.visit(place) { tap, position in
+                    guard let position else { return }
+                    for i in 0..<groupInputs {
+                        let weight = weights[(channel * groupInputs + i) * taps + tap]
+                        let element = input[(firstInput + i) * inputPlane + position]
+                        sum += Double(weight) * Double(element)
                     }
-                    let position = index * plane + row * columns.output + column
-                    let value = Float(sum) + (residual?[position] ?? 0)
-                    output[position] = min(max(value, minimum), maximum)
                 }
+                let position = index * plane + place
+                let value = Float(sum) + (residual?[position] ?? 0)
+                output[position] = min(max(value, minimum), maximum)
             }
         }
         return try activated(

@@ -1,12 +1,21 @@
 import FathomCore
 
 /// For each output of an operator that only moves elements: its shape, and where each element comes from.
-private struct Movement {
+struct Movement {
     let shape: Shape
     let positions: () -> [Int]
 }
 
-private typealias MovementRule =
+extension Movement {
+    /// The axes in another order.
+    static func permuted(_ shape: Shape, _ order: [Int]) -> Movement {
+        let strides = shape.strides
+        let output = Shape(order.map { shape[$0] })
+        return Movement(shape: output) { output.positions(strides: order.map { strides[$0] }) }
+    }
+}
+
+typealias MovementRule =
     @Sendable (Operands<Fact>, Shape) throws(FathomError) -> [Movement]
 
 extension Operator {
@@ -18,11 +27,7 @@ extension Operator {
             guard order.sorted() == Array(0..<shape.rank) else {
                 throw operands.node.error("its order \(order) does not fit \(shape)")
             }
-            let strides = shape.strides
-            let output = Shape(order.map { shape[$0] })
-            return [
-                Movement(shape: output) { output.positions(strides: order.map { strides[$0] }) }
-            ]
+            return [.permuted(shape, order)]
         },
         movement("Expand", inputs: 2...2) { (operands, shape) throws(FathomError) in
             let wanted = try operands.node.shape(
@@ -38,7 +43,7 @@ extension Operator {
         movement("Split", inputs: 1...2, outputs: 1...1024) {
             (operands, shape) throws(FathomError) in try split(operands, shape)
         },
-        gather, concatenation,
+        concatenation,
     ]
 
     private static func slice(
@@ -111,34 +116,8 @@ extension Operator {
         }
     }
 
-    private static let gather = movement("Gather", inputs: 2...2) {
-        (operands, shape) throws(FathomError) in
-        let node = operands.node
-        let axis = try node.axis(try node.integer("axis", default: 0), rank: shape.rank)
-        let indices = try operands.constant(1, "index")
-        var chosen: [Int] = []
-        for index in indices.integerValues {
-            chosen.append(try node.axis(index, rank: shape[axis]))
-        }
-        let inner = shape.strides[axis]
-        let outer = shape.dimensions[..<axis].reduce(1, *)
-        let output = try node.shape(
-            shape.dimensions[..<axis] + indices.shape.dimensions
-                + shape.dimensions[(axis + 1)...])
-        return [
-            Movement(shape: output) {
-                guard output.count > 0 else { return [] }
-                return (0..<outer).flatMap { block in
-                    chosen.flatMap { index in
-                        let start = (block * shape[axis] + index) * inner
-                        return Array(start..<start + inner)
-                    }
-                }
-            }
-        ]
-    }
-
-    private static func movement(
+    /// An operator each of whose outputs is a `Movement` of its first input.
+    static func movement(
         _ name: String, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
         rule: @escaping MovementRule
     ) -> Operator {

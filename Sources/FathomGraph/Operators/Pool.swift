@@ -1,89 +1,138 @@
 import FathomCore
+import Glibc
 
-/// What a pool computes, read once from its node: the greatest or the mean number under a window, channel by channel.
+/// What a pool computes, read once from its node: a summary of the numbers under a window, channel by channel.
 ///
-/// ONNX operators `MaxPool`, `AveragePool`, `GlobalMaxPool`, `GlobalAveragePool`; x is N×C×H×W or N×C×W.
+/// ONNX operators `MaxPool`, `AveragePool`, `LpPool` and their global forms; x is N×C with one to three spatial axes.
 public struct Pool: Sendable {
-    /// How the window slides.
-    public let window: Window
-    /// Whether it takes the greatest number rather than the mean.
-    public let isMaximum: Bool
-    /// Whether a mean counts padding as zeros.
-    public let countsPadding: Bool
+    /// What is made of the numbers under a window.
+    public enum Summary: Hashable, Sendable {
+        /// The greatest.
+        case maximum
+        /// The mean; with padding counted as zeros where asked for.
+        case mean(countsPadding: Bool)
+        /// (Σ|x|ᵖ)^(1/p)
+        case norm(Int)
+    }
+
+    /// What is made of the numbers under a window.
+    public let summary: Summary
+    /// The window along depth, rows and columns; those that the input does not have are of one element.
+    public let axes: [Window.Axis]
     /// The output.
     public let outputShape: Shape
+    private let volume: VolumeWindow
+
+    /// The window along rows and columns.
+    public var window: Window { Window(rows: axes[1], columns: axes[2]) }
+    /// Whether it takes the greatest number.
+    public var isMaximum: Bool { summary == .maximum }
+    /// Whether a mean counts padding as zeros.
+    public var countsPadding: Bool { summary == .mean(countsPadding: true) }
+    /// Whether indices of maxima count down the columns first.
+    private let countsColumns: Bool
 
     /// Checks a node against the facts of its input.
     public init(_ operands: Operands<Fact>) throws(FathomError) {
         let node = operands.node
         let input = try operands.required(0)
-        guard input.type == .float, input.shape.rank >= 3 else {
-            throw node.error("its input is no picture of numbers")
+        guard input.shape.rank >= 3 else {
+            throw node.error("its input \(input.shape) has no spatial axes")
         }
         let isGlobal = node.operation.hasPrefix("Global")
         let kernel =
             isGlobal
             ? Array(input.shape.dimensions.dropFirst(2))
             : try node.integers("kernel_shape") ?? []
-        window = try Window(
-            node, input: input.shape, kernel: kernel,
-            ceiling: try node.integer("ceil_mode", default: 0) != 0)
-        isMaximum = node.operation.hasSuffix("MaxPool")
-        countsPadding = try node.integer("count_include_pad", default: 0) != 0
-        outputShape = try node.shape(
-            input.shape.dimensions.prefix(2) + window.outputSizes(rank: input.shape.rank))
+        volume = try VolumeWindow(
+            node, input: input.shape, kernel: kernel, ceiling: try node.flag("ceil_mode"))
+        axes = volume.axes
+        if node.operation.hasSuffix("MaxPool") {
+            summary = .maximum
+        } else if node.operation.hasSuffix("LpPool") {
+            let power = try node.integer("p", default: 2)
+            guard power > 0 else { throw node.error("its p is \(power)") }
+            summary = .norm(power)
+        } else {
+            summary = .mean(countsPadding: try node.flag("count_include_pad"))
+        }
+        countsColumns = try node.flag("storage_order")
+        outputShape = try node.shape(input.shape.dimensions.prefix(2) + volume.outputSizes)
     }
 
-    func evaluate(_ input: Tensor) -> Tensor {
-        let (rows, columns) = (window.rows, window.columns)
-        let source = input.values
-        var output: [Float] = []
-        output.reserveCapacity(outputShape.count)
-        for plane in 0..<(outputShape[0] * outputShape[1]) {
-            let start = plane * rows.input * columns.input
-            for row in 0..<rows.output {
-                for column in 0..<columns.output {
-                    var greatest = -Float.infinity
-                    var sum = 0.0
-                    var count = 0
-                    for tapRow in 0..<rows.kernel {
-                        for tapColumn in 0..<columns.kernel {
-                            let y = rows.position(row, tapRow)
-                            let x = columns.position(column, tapColumn)
-                            if rows.holds(y), columns.holds(x) {
-                                let value = source[start + y * columns.input + x]
-                                greatest = max(greatest, value)
-                                sum += Double(value)
-                                count += 1
-                            } else if countsPadding, y < rows.input + rows.after,
-                                x < columns.input + columns.after
-                            {
-                                count += 1
-                            }
-                        }
+    /// The results, and for maxima the position of each in the whole input.
+    func evaluate(_ source: [Float]) -> (values: [Float], indices: [Int]) {
+        var (values, indices): ([Float], [Int]) = ([], [])
+        values.reserveCapacity(outputShape.count)
+        let plane = volume.inputPlane
+        for channel in 0..<(outputShape[0] * outputShape[1]) {
+            let start = channel * plane
+            for place in 0..<volume.outputPlane {
+                var (greatest, best) = (-Float.infinity, -1)
+                var (sum, count, padded) = (0.0, 0, 0)
+                volume.visit(place) { _, position in
+                    padded += 1
+                    guard let position else { return }
+                    count += 1
+                    let value = source[start + position]
+                    if best < 0 || value > greatest || value.isNaN {
+                        (greatest, best) = (value, position)
                     }
-                    output.append(isMaximum ? greatest : Float(sum / Double(max(count, 1))))
+                    if case .norm(let power) = summary {
+                        sum += pow(Double(abs(value)), Double(power))
+                    } else {
+                        sum += Double(value)
+                    }
                 }
+                switch summary {
+                case .maximum: values.append(greatest)
+                case .mean(let countsPadding):
+                    values.append(Float(sum / Double(max(countsPadding ? padded : count, 1))))
+                case .norm(let power): values.append(Float(pow(sum, 1 / Double(power))))
+                }
+                indices.append(start + index(max(best, 0)))
             }
         }
-        return Tensor(shape: outputShape, values: output)
+        return (values, indices)
     }
-}
 
-extension Window.Axis {
-    fileprivate func holds(_ position: Int) -> Bool { position >= 0 && position < input }
+    /// A position within a channel as indices count it.
+    private func index(_ position: Int) -> Int {
+        guard countsColumns else { return position }
+        let (rows, columns) = (axes[1].input, axes[2].input)
+        let slice = position / (rows * columns)
+        return slice * rows * columns + position % columns * rows + position / columns % rows
+    }
 }
 
 extension Operator {
-    /// Window maxima and means.
-    static let pools: [Operator] = [
-        "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool",
-    ].map { name in
-        Operator(
-            name, inputs: 1...1, lowering: .reference,
-            infer: { operands throws(FathomError) in [Fact(try Pool(operands).outputShape)] },
-            evaluate: { operands throws(FathomError) in
-                [.floats(try Pool(operands.facts).evaluate(operands.tensor(0)))]
-            })
-    }
+    /// Maxima, means and norms under windows.
+    static let pools: [Operator] =
+        [
+            "MaxPool", "AveragePool", "LpPool", "GlobalMaxPool", "GlobalAveragePool",
+            "GlobalLpPool",
+        ].map { name in
+            Operator(
+                name, inputs: 1...1, outputs: name == "MaxPool" ? 1...2 : 1...1,
+                lowering: .reference,
+                infer: { operands throws(FathomError) in
+                    let pool = try Pool(operands)
+                    let input = try operands.required(0)
+                    guard input.type.isFloatingPoint || pool.summary == .maximum else {
+                        throw operands.node.error("its operand is not floating point")
+                    }
+                    let result = Fact(pool.outputShape, input.type)
+                    return operands.node.outputs.count > 1
+                        ? [result, Fact(pool.outputShape, .int64)] : [result]
+                },
+                evaluate: { operands throws(FathomError) in
+                    let pool = try Pool(operands.facts)
+                    let input = try operands.required(0)
+                    let (values, indices) = pool.evaluate(input.floatValues)
+                    let result = Value.floats(Tensor(shape: pool.outputShape, values: values))
+                        .cast(to: input.type)
+                    return operands.node.outputs.count > 1
+                        ? [result, Value.list(indices).reshaped(to: pool.outputShape)] : [result]
+                })
+        }
 }

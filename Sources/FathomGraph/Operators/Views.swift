@@ -7,7 +7,6 @@ extension Operator {
     /// The same elements under another shape.
     static let views: [Operator] = [
         view("Identity", inputs: 1...1) { _, shape in shape.dimensions },
-        view("Dropout", inputs: 1...3) { _, shape in shape.dimensions },
         view("Flatten", inputs: 1...1) { (operands, shape) throws(FathomError) in
             let stated = try operands.node.integer("axis", default: 1)
             let axis =
@@ -45,6 +44,26 @@ extension Operator {
             var rest = shape.dimensions.makeIterator()
             return (0..<rank).map { added.contains($0) ? 1 : rest.next() ?? 1 }
         },
+    ]
+
+    /// `Dropout` as it is after training: nothing is dropped.
+    static let dropouts: [Operator] = [
+        Operator(
+            "Dropout", inputs: 1...3, outputs: 1...2, lowering: .view,
+            infer: { operands throws(FathomError) in
+                let input = try operands.required(0)
+                let ratio = try operands.optionalConstant(1, "ratio")?.floatValues.first ?? 0.5
+                let isTraining = try operands.optionalConstant(2, "mode")?.isTrue ?? false
+                guard !isTraining || ratio == 0 else {
+                    throw operands.node.unsupported("it drops elements at random")
+                }
+                return [Fact(input.shape, input.type), Fact(input.shape, .bool)]
+            },
+            evaluate: { operands throws(FathomError) in
+                let input = try operands.required(0)
+                let kept = Array(repeating: true, count: input.shape.count)
+                return [input, .truths(kept, shape: input.shape)]
+            })
     ]
 
     /// The axes of a node, an attribute up to operator set 12 and an input from 13 on.

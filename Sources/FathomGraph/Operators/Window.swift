@@ -35,6 +35,10 @@ public struct Window: Hashable, Sendable {
             self.after = after
         }
 
+        /// An axis of one element that a window of one tap does not move along.
+        static let single = Axis(
+            input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0)
+
         /// The input element under a tap of an output; outside the input on padding.
         func position(_ output: Int, _ tap: Int) -> Int {
             output * stride + tap * dilation - before
@@ -52,22 +56,36 @@ public struct Window: Hashable, Sendable {
     public init(
         _ node: Node, input: Shape, kernel: [Int], ceiling: Bool = false
     ) throws(FathomError) {
-        let rank = input.rank - 2
-        guard rank == 1 || rank == 2 else {
-            throw node.error(
-                "its input has \(input.rank) axes",
-                remedy: "Supported: 3 (a sequence) and 4 (a picture)")
+        let axes = try Self.axes(node, input: input, kernel: kernel, ceiling: ceiling)
+        guard axes.count <= 2 else {
+            throw node.error("its input \(input) is no sequence and no picture")
         }
+        columns = axes[axes.count - 1]
+        rows = axes.count == 2 ? axes[0] : .single
+    }
+
+    /// A window along axes that are known.
+    init(rows: Axis, columns: Axis) {
+        self.rows = rows
+        self.columns = columns
+    }
+
+    /// The window along each spatial axis of an input of any rank, N×C×….
+    static func axes(
+        _ node: Node, input: Shape, kernel: [Int], ceiling: Bool = false
+    ) throws(FathomError) -> [Axis] {
+        let rank = input.rank - 2
+        guard rank >= 1 else { throw node.error("its input \(input) has no spatial axes") }
         let strides = try node.integers("strides") ?? Array(repeating: 1, count: rank)
         let dilations = try node.integers("dilations") ?? Array(repeating: 1, count: rank)
         var pads = try node.integers("pads") ?? Array(repeating: 0, count: 2 * rank)
-        guard kernel.count == rank, strides.count == rank, dilations.count == rank,
-            pads.count == 2 * rank
-        else { throw node.error("its window and input do not have the same number of axes") }
         let automatic = try node.string(
             "auto_pad", default: "NOTSET",
             allowed: ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"])
         if automatic != "NOTSET" { pads = Array(repeating: 0, count: 2 * rank) }
+        guard kernel.count == rank, strides.count == rank, dilations.count == rank,
+            pads.count == 2 * rank
+        else { throw node.error("its window and input do not have the same number of axes") }
         var axes: [Axis] = []
         for axis in 0..<rank {
             var entry = Axis(
@@ -79,17 +97,67 @@ public struct Window: Hashable, Sendable {
             try entry.resolve(node, automatic: automatic, ceiling: ceiling)
             axes.append(entry)
         }
-        columns = axes[rank - 1]
-        rows =
-            rank == 2
-            ? axes[0]
-            : Axis(input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0)
+        return axes
+    }
+}
+
+/// How a window slides along three axes, for the evaluation of convolutions and pools of any kind.
+struct VolumeWindow {
+    /// Depth, rows, columns; those that the input does not have are `Axis.single`.
+    let axes: [Window.Axis]
+    /// The output's spatial lengths, as many as the input has.
+    let outputSizes: [Int]
+
+    /// Reads the window of a node whose input has one to three spatial axes.
+    init(
+        _ node: Node, input: Shape, kernel: [Int], ceiling: Bool = false
+    ) throws(FathomError) {
+        let stated = try Window.axes(node, input: input, kernel: kernel, ceiling: ceiling)
+        guard stated.count <= 3 else {
+            throw node.unsupported("its input \(input) has more than three spatial axes")
+        }
+        axes = Array(repeating: .single, count: 3 - stated.count) + stated
+        outputSizes = stated.map(\.output)
     }
 
-    /// The output's spatial lengths, as many as the input has.
-    func outputSizes(rank: Int) -> [Int] {
-        rank == 4 ? [rows.output, columns.output] : [columns.output]
+    /// Numbers of a channel of the input.
+    var inputPlane: Int { axes.reduce(1) { $0 * $1.input } }
+    /// Numbers of a channel of the output.
+    var outputPlane: Int { axes.reduce(1) { $0 * $1.output } }
+    /// Taps of the window.
+    var taps: Int { axes.reduce(1) { $0 * $1.kernel } }
+
+    /// Calls `body` for each tap over an output of a channel, with the position of the input within its channel, nil
+    /// where the tap lies on padding; not for taps beyond the padding.
+    func visit(_ output: Int, _ body: (_ tap: Int, _ input: Int?) -> Void) {
+        let (depth, rows, columns) = (axes[0], axes[1], axes[2])
+        let column = output % columns.output
+        let row = output / columns.output % rows.output
+        let slice = output / (columns.output * rows.output)
+        var tap = 0
+        for a in 0..<depth.kernel {
+            let z = depth.position(slice, a)
+            for b in 0..<rows.kernel {
+                let y = rows.position(row, b)
+                for c in 0..<columns.kernel {
+                    let x = columns.position(column, c)
+                    if depth.holds(z), rows.holds(y), columns.holds(x) {
+                        body(tap, (z * rows.input + y) * columns.input + x)
+                    } else if depth.reaches(z), rows.reaches(y), columns.reaches(x) {
+                        body(tap, nil)
+                    }
+                    tap += 1
+                }
+            }
+        }
     }
+}
+
+extension Window.Axis {
+    /// Whether a position lies within the input.
+    func holds(_ position: Int) -> Bool { position >= 0 && position < input }
+    /// Whether a position lies within the padded input.
+    func reaches(_ position: Int) -> Bool { position < input + after }
 }
 
 extension Window.Axis {
