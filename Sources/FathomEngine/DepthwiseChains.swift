@@ -129,10 +129,9 @@ extension Planner {
             isProjected: projection != nil, sourceScratch: resizer?.scratchCount ?? 0)
         let scratch = newBuffer(band.slots * band.slotCount)
         let kernels = kernels
-        let groupBlocks = Int(kernels.table.group_blocks)
-        let middle = PackedPart(depthwise, groupBlocks: groupBlocks)
-        let first = expansion.map { PackedPart($0, groupBlocks: groupBlocks) }
-        let last = projection.map { PackedPart($0, groupBlocks: groupBlocks) }
+        let middle = PackedPart(depthwise, kernels)
+        let first = expansion.map { PackedPart($0, kernels) }
+        let last = projection.map { PackedPart($0, kernels) }
         let nodes = [chain.before, chain.depthwise, chain.after].compactMap { $0 }
         append(
             PlannedStep(
@@ -163,11 +162,11 @@ private struct PackedPart: Sendable {
     let packed: PackedWeights
     let geometry: ConvolutionGeometry
 
-    init(_ source: ConstantConvolution, groupBlocks: Int) {
-        packed = PackedWeights(source, groupBlocks: groupBlocks)
+    init(_ source: ConstantConvolution, _ kernels: Kernels) {
+        packed = PackedWeights(source, kernels)
         geometry = ConvolutionGeometry(
             source.convolution, isPlanar: false, isDepthwise: source.isDepthwise,
-            groupBlocks: groupBlocks)
+            groupBlocks: Int(kernels.table.group_blocks))
     }
 
     func bind(

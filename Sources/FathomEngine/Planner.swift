@@ -31,6 +31,8 @@ struct Planner {
     var joinedBuffers: [String: Int] = [:]
     /// Edges that lie in the arena as bytes.
     private(set) var quantizedEdges: Set<String> = []
+    /// The convolutions that write them, by their output.
+    private(set) var quantizedConvolutions: [String: QuantizedConvolution] = [:]
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
@@ -68,6 +70,7 @@ struct Planner {
         chains = precision == .bf16 ? [:] : try findChains()
         chained = Set(chains.values.flatMap(\.inner))
         joints = try findJoints()
+        quantizedConvolutions = try findQuantizedConvolutions()
         quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
