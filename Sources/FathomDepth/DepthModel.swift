@@ -16,6 +16,8 @@ public final class DepthModel: @unchecked Sendable {
     private let options: SessionOptions
     private let pool = DepthMapPool()
     private var current: Prepared?
+    /// How far the first picture's depth was from that in fp32; nil before it, and where depth is computed in fp32.
+    public private(set) var precisionError: PrecisionError?
 
     /// What belongs to one picture size.
     private struct Prepared {
@@ -53,6 +55,9 @@ public final class DepthModel: @unchecked Sendable {
             fixedHeight: input.fixedHeight)
     }
 
+    /// The arithmetic: what was asked for, or what a quantized file says itself.
+    public var precision: Precision { options.effectivePrecision(of: graph) }
+
     /// Width of the network's input for the last picture; nil before the first.
     public var inputWidth: Int? { current?.geometry.inputWidth }
 
@@ -87,6 +92,10 @@ public final class DepthModel: @unchecked Sendable {
             }
         }
         try prepared.session.execute()
+        if precisionError == nil, precision != .fp32 {
+            precisionError = try PrecisionError(
+                of: prepared.session, graph: graph, options: options)
+        }
         prepared.session.withOutput(input.output) { values, _ in
             map.withMutableValues { depth, _ in
                 DepthOutput(
@@ -96,6 +105,14 @@ public final class DepthModel: @unchecked Sendable {
         }
         map.replaceNonFinite()
         return map
+    }
+
+    /// What the network was given for the last picture, by the input's name; nil before the first.
+    public func networkInput() -> [String: Tensor]? {
+        guard let session = current?.session, let shape = session.inputShapes[input.name] else {
+            return nil
+        }
+        return [input.name: session.withInput(input.name) { Tensor(shape: shape, values: $0) }]
     }
 
     private func prepare(

@@ -65,19 +65,19 @@ extension PixelMap {
         case "Resize", "Upsample":
             let resize = try Resize(operands)
             let tables = resize.tables
-            guard tables[0].isIdentity, tables[1].isIdentity,
+            guard resize.isWeightedSum, tables[0].isIdentity, tables[1].isIdentity,
                 tables[2].taps == 1, tables[3].taps == 1
             else { return nil }
             self.init(rows: tables[2].positions, columns: tables[3].positions)
         case "Pad":
             let padding = try Padding(operands)
-            guard padding.shape.count > 0,
+            guard padding.shape.count > 0, let fill = padding.fill,
                 padding.sources[0] == Array(0..<shape[0]),
                 padding.sources[1] == Array(0..<shape[1])
             else { return nil }
             self.init(
                 rows: padding.sources[2].map { Int32($0 ?? -1) },
-                columns: padding.sources[3].map { Int32($0 ?? -1) }, fill: padding.fill)
+                columns: padding.sources[3].map { Int32($0 ?? -1) }, fill: fill)
         case "Expand":
             guard let wanted = operands.optional(1)?.constant?.integerValues, wanted.count == 4,
                 wanted[0] == 1 || wanted[0] == shape[0], wanted[1] == 1 || wanted[1] == shape[1],

@@ -7,6 +7,8 @@ struct Planner {
     let graph: Graph
     let facts: [String: Fact]
     let instructionSet: InstructionSet
+    /// The types that edges have in the graph.
+    private let types: [String: ElementType]
     /// Names of the engine's choices that are not to be made.
     let disabled: Set<String>
     /// The numbers to compute with.
@@ -17,9 +19,10 @@ struct Planner {
     /// Edges that are not floating point, by their numbers among the session's boxes.
     private var boxes: [String: Int] = [:]
     private(set) var places: [String: [Layout: Place]] = [:]
-    /// Pointwise convolutions that are computed together with the depthwise one that alone reads their output, by
-    /// that output.
-    private(set) var expansions: [String: Node] = [:]
+    /// Nodes that are computed together with a depthwise convolution, by the edge that they write.
+    private var chains: [String: DepthwiseChain] = [:]
+    /// Edges within them.
+    private var chained: Set<String> = []
     /// Edges whose pixels are those of others; they are put together where a step wants them.
     var moved: [String: [MovedPart]] = [:]
     /// The joined edge, and the number in it, where an edge is best written.
@@ -28,6 +31,8 @@ struct Planner {
     var joinedBuffers: [String: Int] = [:]
     /// Edges that lie in the arena as bytes.
     private(set) var quantizedEdges: Set<String> = []
+    /// The convolutions that write them, by their output.
+    private(set) var quantizedConvolutions: [String: QuantizedConvolution] = [:]
 
     init(
         _ graph: Graph, facts: [String: Fact], instructionSet: InstructionSet,
@@ -38,6 +43,7 @@ struct Planner {
         self.graph = graph
         // Kernels compute every floating-point type in float32.
         self.facts = facts.mapValues(\.computed)
+        types = facts.mapValues(\.type)
         self.instructionSet = instructionSet
     }
 
@@ -59,10 +65,12 @@ struct Planner {
             } else {
                 store = .box(box(input.name))
             }
-            inputs[input.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            inputs[input.name] = edge(input.name, store, fact)
         }
-        expansions = precision == .bf16 ? [:] : try findExpansions()
+        chains = precision == .bf16 ? [:] : try findChains()
+        chained = Set(chains.values.flatMap(\.inner))
         joints = try findJoints()
+        quantizedConvolutions = try findQuantizedConvolutions()
         quantizedEdges = try findQuantizedEdges()
         for node in graph.nodes where !node.outputs.allSatisfy({ facts[$0]?.constant != nil }) {
             try lower(node)
@@ -81,7 +89,7 @@ struct Planner {
             } else {
                 store = .box(box(output.name))
             }
-            outputs[output.name] = PlannedEdge(store: store, shape: fact.shape, type: fact.type)
+            outputs[output.name] = edge(output.name, store, fact)
         }
         for case .floats(let place) in inputs.values.map(\.store) {
             guard let buffer = place.buffer else { continue }
@@ -91,10 +99,16 @@ struct Planner {
         return outputs
     }
 
+    private func edge(_ name: String, _ store: PlannedEdge.Store, _ fact: Fact) -> PlannedEdge {
+        PlannedEdge(store: store, shape: fact.shape, type: types[name] ?? fact.type)
+    }
+
     private mutating func lower(_ node: Node) throws(FathomError) {
         guard let entry = Operator.table[node.operation] else {
             throw node.error("the operator is unknown")
         }
+        // The last node of a chain plans it.
+        if node.outputs.count == 1, chained.contains(node.outputs[0]) { return }
         let operands = Operands(
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
         guard entry.lowering == .quantized || isNumeric(node) else {
@@ -148,10 +162,8 @@ struct Planner {
     }
 
     private mutating func lowerConvolutions(_ node: Node) throws(FathomError) -> Bool {
-        // The one that reads its output plans it.
-        if expansions[node.outputs[0]] != nil { return true }
         guard try shape(node.inputs[0]).rank <= 4 else { return false }
-        if try lowerExpandedDepthwise(node) { return true }
+        if let chain = chains[node.outputs[0]] { return try lowerChain(chain) }
         if try lowerNarrowConvolution(node) { return true }
         if try lowerBFloatConvolution(node) { return true }
         return try lowerConvolution(node)

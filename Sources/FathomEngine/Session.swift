@@ -14,6 +14,8 @@ public final class Session: @unchecked Sendable {
     public let inputTypes: [String: ElementType]
     /// Names and shapes of the outputs.
     public let outputShapes: [String: Shape]
+    /// Names of the outputs, and the kind of each one's elements.
+    public let outputTypes: [String: ElementType]
     let plan: Plan
     let pool: WorkerPool
     private let memory: Memory
@@ -43,12 +45,21 @@ public final class Session: @unchecked Sendable {
         let plan = try Plan(
             rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet,
             disabled: options.disabledPasses, precision: options.precision)
-        self.init(plan, pool: options.pool)
+        self.init(
+            plan, pool: options.pool,
+            outputTypes: Dictionary(
+                graph.outputs.map { ($0.name, $0.type) }, uniquingKeysWith: { $1 }))
     }
 
-    /// Allocates the memory of a plan.
-    public init(_ plan: Plan, pool: WorkerPool) {
+    /// Allocates the memory of a plan. Floating-point outputs are of the plan's types unless others are given.
+    public init(
+        _ plan: Plan, pool: WorkerPool, outputTypes: [String: ElementType] = [:]
+    ) {
         self.plan = plan
+        self.outputTypes = plan.outputs.reduce(into: [:]) { types, output in
+            let stated = outputTypes[output.key] ?? output.value.type
+            types[output.key] = stated.isFloatingPoint ? stated : output.value.type
+        }
         self.pool = pool
         // Left as it comes: a plan for large pictures must not touch pages before it uses them.
         let count = max(plan.arena.count, 1)
@@ -113,7 +124,9 @@ public final class Session: @unchecked Sendable {
     /// Fills all inputs, computes, and copies all outputs; checks names, shapes and types.
     public func run(_ inputs: [String: Value]) throws(FathomError) -> [String: Value] {
         for (name, edge) in plan.inputs {
-            guard let value = inputs[name], value.shape == edge.shape, value.type == edge.type
+            guard let value = inputs[name], value.shape == edge.shape,
+                value.type == edge.type
+                    || (value.type.isFloatingPoint && edge.type.isFloatingPoint)
             else {
                 let given = inputs[name].map { "\($0.type.rawValue) \($0.shape)" } ?? "missing"
                 throw FathomError(
@@ -122,22 +135,20 @@ public final class Session: @unchecked Sendable {
                         "the input '\(name)' is \(given) where the plan has \(edge.type.rawValue) \(edge.shape)"
                 )
             }
-            switch (edge.store, value) {
-            case (.box(let number), _): memory.boxes.values[number] = value
-            case (_, .floats(let tensor)):
+            if case .box(let number) = edge.store {
+                memory.boxes.values[number] = value
+            } else if let tensor = value.cast(to: edge.type).tensor {
                 withInput(name) { target in
                     tensor.withUnsafeBuffer { _ = target.update(from: $0) }
                 }
-            default: break
             }
         }
         try execute()
         return plan.outputs.reduce(into: [:]) { results, output in
             switch output.value.store {
             case .floats:
-                results[output.key] = withOutput(output.key) {
-                    .floats(Tensor(shape: $1, values: $0))
-                }
+                let values = withOutput(output.key) { Value.floats(Tensor(shape: $1, values: $0)) }
+                results[output.key] = values.cast(to: outputTypes[output.key] ?? .float)
             case .box(let number): results[output.key] = memory.boxes.values[number]
             case .constant(let value): results[output.key] = value
             }

@@ -4,10 +4,10 @@ extension Graph {
     /// The graph for inputs of these shapes only: free axes get their lengths, and what depends on nothing but shapes
     /// and weights is computed once and for all. Its nodes are ONNX's own, so it can be exported.
     public func bound(to inputShapes: [String: Shape]) throws(FathomError) -> Graph {
-        let kept = Set(GraphPass.binding.map(\.name))
-        var graph = try GraphPass.apply(
-            to: self, inputShapes: inputShapes,
-            disabled: Set(GraphPass.all.map(\.name)).subtracting(kept))
+        var graph = self
+        for pass in GraphPass.binding {
+            graph = try pass.rewrite(graph, inputShapes).verified()
+        }
         let facts = try graph.facts(inputShapes: inputShapes)
         func bind(_ info: ValueInfo) -> ValueInfo {
             var info = info

@@ -17,7 +17,7 @@ public struct GraphPass: Sendable {
 
     /// The passes that a graph for fixed shapes goes through before it is exported.
     static let binding: [GraphPass] = [
-        inlineBranches, foldConstants, removeIdentities, removeDeadNodes,
+        inlineBranches, foldConstantsButWeights, removeIdentities, removeDeadNodes,
     ]
 
     /// Applies all passes but those named in `disabled`.

@@ -14,13 +14,15 @@ extension NumpyFile {
                     shape: shape,
                     values: array.elements(kind) { Int64(truncatingIfNeeded: $0) }, type: type))
         }
-        func floating<T: BitwiseCopyable>(_ kind: T.Type, _ convert: (T) -> Float) -> Value {
-            .floats(Tensor(shape: shape, values: array.elements(kind, convert)))
+        func floating<T: BitwiseCopyable>(
+            _ kind: T.Type, _ type: ElementType, _ convert: (T) -> Float
+        ) -> Value {
+            .numbers(Tensor(shape: shape, values: array.elements(kind, convert)), type: type)
         }
         switch array.kind {
-        case "f4": return floating(Float.self) { $0 }
-        case "f8": return floating(Double.self) { Float($0) }
-        case "f2": return floating(UInt16.self) { Float($0.asHalf) }
+        case "f4": return floating(Float.self, .float) { $0 }
+        case "f8": return floating(Double.self, .double) { Float($0) }
+        case "f2": return floating(Float16.self, .float16) { Float($0) }
         case "i8": return whole(Int64.self, .int64)
         case "u8": return whole(UInt64.self, .uint64)
         case "i4": return whole(Int32.self, .int32)
@@ -37,42 +39,41 @@ extension NumpyFile {
         }
     }
 
-    /// Writes a file anew, in the value's own type.
+    /// Writes a file anew, in the value's own type; in the next wider one where NumPy does not have it.
     public static func write(_ value: Value, to path: String) throws(FathomError) {
         switch value {
+        case .typed(let tensor, .float16):
+            try write(tensor.values.map { Float16($0).bitPattern }, tensor.shape, "<f2", path)
+        case .typed(let tensor, .double):
+            try write(tensor.values.map { Double($0).bitPattern }, tensor.shape, "<f8", path)
         case .floats(let tensor), .typed(let tensor, _): try write(tensor, to: path)
         case .integers(let tensor):
-            let (kind, width) =
-                switch tensor.type {
-                case .uint64: ("<u8", 8)
-                case .int32: ("<i4", 4)
-                case .uint32: ("<u4", 4)
-                case .int16: ("<i2", 2)
-                case .uint16: ("<u2", 2)
-                case .uint8, .uint4, .uint2: ("|u1", 1)
-                case .int8, .int4, .int2: ("|i1", 1)
-                case .bool: ("|b1", 1)
-                default: ("<i8", 8)
-                }
-            let bytes = tensor.values.flatMap { number in
-                (0..<width).map { UInt8(truncatingIfNeeded: number >> (8 * Int64($0))) }
+            func write<T: FixedWidthInteger>(
+                _ type: T.Type, _ kind: String
+            ) throws(FathomError) {
+                try Self.write(
+                    tensor.values.map { T(truncatingIfNeeded: $0) }, tensor.shape, kind, path)
             }
-            try write(header(tensor.shape, type: kind), bytes, to: path)
+            switch tensor.type {
+            case .bool: try write(UInt8.self, "|b1")
+            case .uint8, .uint4, .uint2: try write(UInt8.self, "|u1")
+            case .int8, .int4, .int2: try write(Int8.self, "|i1")
+            case .uint16: try write(UInt16.self, "<u2")
+            case .int16: try write(Int16.self, "<i2")
+            case .uint32: try write(UInt32.self, "<u4")
+            case .int32: try write(Int32.self, "<i4")
+            case .uint64: try write(UInt64.self, "<u8")
+            default: try write(Int64.self, "<i8")
+            }
         }
     }
-}
 
-extension UInt16 {
-    /// The number that these bits are as IEEE 754 binary16.
-    fileprivate var asHalf: Double {
-        let sign: Double = self >> 15 == 0 ? 1 : -1
-        let (exponent, fraction) = (Int(self >> 10 & 31), Double(self & 1023))
-        switch exponent {
-        case 0: return sign * fraction * 0x1p-24
-        case 31: return fraction == 0 ? sign * .infinity : .nan
-        default:
-            return sign * (1024 + fraction)
-                * Double(sign: .plus, exponent: exponent - 25, significand: 1)
+    private static func write<T: FixedWidthInteger>(
+        _ elements: [T], _ shape: Shape, _ kind: String, _ path: String
+    ) throws(FathomError) {
+        let bytes = elements.flatMap { element in
+            (0..<T.bitWidth / 8).map { UInt8(truncatingIfNeeded: element >> T($0 * 8)) }
         }
+        try write(header(shape, type: kind), bytes, to: path)
     }
 }

@@ -154,4 +154,24 @@ struct StepTests {
             try small.check()
         }
     }
+
+    @Test("a normalization that no convolution takes in is a factor and a shift for each channel")
+    func batchNormalization() throws {
+        var random = SeededRandom(5)
+        let constants: [String: Value] = [
+            "w": .floats(random.tensor([11, 5, 1, 1])), "scale": .floats(random.tensor([11])),
+            "shift": .floats(random.tensor([11])), "mean": .floats(random.tensor([11])),
+            "variance": .floats(Tensor(shape: [11], values: (1...11).map { Float($0) })),
+        ]
+        let names = ["scale", "shift", "mean", "variance"]
+        let small = try SmallGraph(
+            [
+                Node("Conv", inputs: ["x", "w"], outputs: ["c"]),
+                Node("Relu", inputs: ["c"], outputs: ["r"]),
+                Node("BatchNormalization", inputs: ["r"] + names, outputs: ["y"]),
+                Node("BatchNormalization", inputs: ["s"] + names, outputs: ["z"]),
+            ], inputs: ["x": [2, 5, 3, 7], "s": [2, 11, 9]], constants: constants,
+            outputs: ["y", "z"])
+        try small.check()
+    }
 }

@@ -36,7 +36,9 @@ private struct Case {
         var size = fathom_winograd_size(
             outputs: Int32(outputs), inputs: Int32(inputs), kernel_height: Int32(kernel),
             kernel_width: Int32(kernel), tile: Int32(tile))
-        kernels.winograd_weights(given.pointer, &size, weights.pointer)
+        for block in 0..<outputBlocks {
+            kernels.winograd_weights(given.pointer, &size, Int32(block), weights.pointer)
+        }
         let bias = Guarded(outputBlocks * 8, wave)
         let output = Guarded(outputBlocks * outputPlane) { _ in .infinity }
         let scratch = Guarded(
@@ -58,6 +60,7 @@ private struct Case {
         (conv.input_channels, conv.input_lanes) = (Int32(inputs), 8)
         (conv.input_row, conv.input_block) = (width * 8, height * width * 8)
         conv.output_block = outputPlane
+        (conv.output_row, conv.output_pixel) = (outputWidth * 8, 8)
         (conv.minimum, conv.maximum) = (-100, 100)
         let tiles = ((outputHeight - 1) / tile + 1) * ((outputWidth - 1) / tile + 1)
         for first in stride(from: 0, to: tiles, by: tilesEach) {

@@ -60,7 +60,7 @@ typedef struct fathom_conv {
     ptrdiff_t input_row;       // numbers from row to row of the input
     ptrdiff_t input_block;     // numbers from one `input_lanes` channels to the next
     ptrdiff_t output_block;    // numbers from one block of output channels to the next
-    ptrdiff_t output_row;      // `dense`: numbers from row to row of the output
+    ptrdiff_t output_row;      // `dense`, `winograd`: numbers from row to row of the output
     ptrdiff_t output_pixel;    // `dense`: numbers from pixel to pixel of a row of the output
     float minimum, maximum;
     fathom_unary activation;   // FATHOM_CLIP: none
@@ -123,9 +123,9 @@ typedef struct fathom_network_kernels {
     /// input channels, once for each piece, and as many of a group of output channels.
     void (*winograd)(const fathom_conv *conv, const fathom_winograd *part, float *scratch);
 
-    /// Transforms weights [output][input][kernel row][kernel column] to [group of blocks][point][piece][input][8 × the
-    /// group's blocks]; what fills up the last block is left as it is.
-    void (*winograd_weights)(const float *weights, const fathom_winograd_size *size, float *packed);
+    /// Transforms weights [output][input][kernel row][kernel column] of a block of output channels to [group of
+    /// blocks][point][piece][input][8 × the group's blocks].
+    void (*winograd_weights)(const float *weights, const fathom_winograd_size *size, int32_t block, float *packed);
 
     /// Channel c of the input reaches channel c of the output; both are blocked. Weights are packed
     /// [block][kernel row][kernel column][8].

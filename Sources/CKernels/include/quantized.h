@@ -33,6 +33,10 @@ typedef struct fathom_quantized_conv {
     int32_t rows, columns;    // of the output
     int32_t kernel_height, kernel_width;
     int32_t stride_y, stride_x, dilation_y, dilation_x;
+    /// For each block, tap and output what a tap wholly on padding adds: kernels may add it instead. NULL without padding.
+    const int32_t *padding_sums;
+    int32_t top, left;        // the row and column of the picture under the first tap of the first output pixel
+    int32_t height, width;    // of the picture
     int32_t zero, low, high;
     float own_factor, residual_factor;
     int32_t residual_zero, sum_zero, sum_low, sum_high;

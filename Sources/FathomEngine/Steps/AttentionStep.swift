@@ -5,7 +5,7 @@ import FathomGraph
 /// Where the heads of an attention are.
 private struct AttentionHeads: @unchecked Sendable {
     // Sendable: the pointers are the arena's and the plan's.
-    let attention: Attention
+    let attention: StridedAttention
     let base: fathom_attention
     let packedKeys: Int
     let packedValues: Int
@@ -14,7 +14,7 @@ private struct AttentionHeads: @unchecked Sendable {
 
     func head(_ index: Int) -> fathom_attention {
         let (batch, head) = index.quotientAndRemainder(dividingBy: attention.heads)
-        func start(_ view: Attention.View) -> Int {
+        func start(_ view: StridedAttention.View) -> Int {
             view.offset + batch * view.batch + head * view.head
         }
         var result = base
@@ -75,7 +75,7 @@ extension Planner {
     /// Plans attention in two steps: packing, and the rest.
     mutating func lowerAttention(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
         let node = operands.node
-        let attention = try Attention(operands)
+        let attention = try StridedAttention(operands)
         let largest = Int(FATHOM_LARGEST_HEAD)
         guard attention.depth <= largest, attention.valueDepth <= largest else { return false }
         let kernels = MatrixKernels(instructionSet)

@@ -127,6 +127,12 @@ struct BFloatConvolutionStep: Step, @unchecked Sendable {
                     target + plane * planeStride, pixels.count * Kernels.block)
             }
         }
+        // Taken in pairs with the last channel; its weight is 0, but what fills a block may be no number.
+        guard sizes.inputChannels % 2 == 1 else { return }
+        let (plane, lane) = sizes.inputChannels.quotientAndRemainder(dividingBy: Kernels.block)
+        for pixel in 0..<pixels.count {
+            target[plane * planeStride + pixel * Kernels.block + lane] = 0
+        }
     }
 }
 

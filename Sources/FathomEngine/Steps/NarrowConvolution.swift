@@ -4,7 +4,7 @@ import FathomGraph
 
 extension Planner {
     /// Output channels up to which a block of them would be mostly filling.
-    private static let mostNarrowChannels = 4
+    static let mostNarrowChannels = 4
 
     /// Plans a convolution to so few channels that its input's channels make the better vectors: the head of a
     /// depth network. Its output is planar.

@@ -23,6 +23,11 @@ struct PoolStep: Step, @unchecked Sendable {
     }
 }
 
+private struct PoolSettings: @unchecked Sendable {
+    // Sendable: its pointers are not set here.
+    let pool: fathom_pool
+}
+
 extension Planner {
     /// Plans the pooling of pictures, in whatever layout they have.
     mutating func lowerPool(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
@@ -33,35 +38,39 @@ extension Planner {
             node.outputs.dropFirst().allSatisfy(\.isEmpty), shape.rank == 3 || shape.rank == 4
         else { return false }
         let pool = try Pool(operands)
-        let (rows, columns) = (pool.window.rows, pool.window.columns)
-        guard pool.window.isWithinKernelRange, pool.outputShape.count > 0, shape.count > 0 else {
-            return false
+        let (rows, columns) = (pool.axes[1], pool.axes[2])
+        guard pool.outputShape.count > 0, shape.count > 0,
+            pool.axes.allSatisfy({ $0.input + $0.before + $0.after < 1 << 30 })
+        else { return false }
+        var c = fathom_pool()
+        switch pool.summary {
+        case .maximum: c.averages = 0
+        case .mean(let countsPadding): (c.averages, c.counts_padding) = (1, countsPadding ? 1 : 0)
+        case .norm: return false
         }
+        (c.input_height, c.input_width) = (Int32(rows.input), Int32(columns.input))
+        (c.output_height, c.output_width) = (Int32(rows.output), Int32(columns.output))
+        (c.kernel_height, c.kernel_width) = (Int32(rows.kernel), Int32(columns.kernel))
+        (c.stride_y, c.stride_x) = (Int32(rows.stride), Int32(columns.stride))
+        (c.dilation_y, c.dilation_x) = (Int32(rows.dilation), Int32(columns.dilation))
+        (c.pad_top, c.pad_left) = (Int32(rows.before), Int32(columns.before))
+        (c.pad_bottom, c.pad_right) = (Int32(rows.after), Int32(columns.after))
         let layout: Layout = shape.rank == 4 ? layout(node.inputs[0]) : .planar
         let input = try operand(node.inputs[0], layout)
         let output = try result(node.outputs[0], layout)
         let isBlocked = layout == .blocked
         let planes = shape[0] * (isBlocked ? Kernels.blocks(shape[1]) : shape[1])
         let kernels = TensorKernels(instructionSet)
+        c.lanes = isBlocked ? Int32(Kernels.block) : 1
         append(
             PlannedStep(
                 node: node.name, operation: node.operation, reads: [input], writes: [output],
                 worksInPlace: false
-            ) { memory in
-                PoolStep(
-                    pool: fathom_pool(
-                        input: memory.readable(input), output: memory.writable(output),
-                        input_height: Int32(rows.input), input_width: Int32(columns.input),
-                        output_height: Int32(rows.output), output_width: Int32(columns.output),
-                        kernel_height: Int32(rows.kernel), kernel_width: Int32(columns.kernel),
-                        stride_y: Int32(rows.stride), stride_x: Int32(columns.stride),
-                        dilation_y: Int32(rows.dilation), dilation_x: Int32(columns.dilation),
-                        pad_top: Int32(rows.before), pad_left: Int32(columns.before),
-                        pad_bottom: Int32(rows.after), pad_right: Int32(columns.after),
-                        lanes: isBlocked ? Int32(Kernels.block) : 1,
-                        averages: pool.isMaximum ? 0 : 1,
-                        counts_padding: pool.countsPadding ? 1 : 0),
-                    planes: planes, kernels: kernels)
+            ) { [settings = PoolSettings(pool: c)] memory in
+                var c = settings.pool
+                c.input = memory.readable(input)
+                c.output = memory.writable(output)
+                return PoolStep(pool: c, planes: planes, kernels: kernels)
             })
         return true
     }

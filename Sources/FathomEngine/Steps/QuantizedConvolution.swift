@@ -16,6 +16,8 @@ struct QuantizedConvolution: Sendable {
     let bias: Tensor
     /// 16 numbers a block.
     let scale: Tensor
+    /// What taps wholly on padding add, as bits: 16 numbers a tap of a block. Nil where they are too few to leave out.
+    let paddingSums: Tensor?
     /// Sizes and limits; the pointers are not set.
     let conv: PlainConvolution
 
@@ -37,8 +39,7 @@ struct QuantizedConvolution: Sendable {
             max(window.rows.stride, window.columns.stride) <= Self.longestStride,
             let x = QuantizedScale(operands, scale: 1, zero: 2),
             let y = QuantizedScale(operands, scale: 6, zero: 7),
-            let values = operands.optional(3)?.constant?.integerValues,
-            operands.optional(3)?.type == .int8,
+            case .integers(let stored)? = operands.optional(3)?.constant, stored.type == .int8,
             let factors = operands.optional(4)?.constant?.tensor?.values,
             operands.optional(5)?.constant?.integerValues.allSatisfy({ $0 == 0 }) == true,
             factors.count == 1 || factors.count == convolution.outputChannels
@@ -57,13 +58,17 @@ struct QuantizedConvolution: Sendable {
         output = QuantizedPicture(convolution.outputShape)
         fill = UInt8(clamping: x.zero)
         let packing = QuantizedPacking(
-            convolution: convolution, weights: values, inputLanes: input.lanes)
-        weights = isDepthwise ? packing.depthwise() : packing.dense()
+            convolution: convolution, weights: stored.values.map { Int8(truncatingIfNeeded: $0) })
         guard
             let sums = packing.sums(
                 bias: biases, zero: x.zero, scales: factors.map { x.scale * $0 / y.scale })
         else { return nil }
         (bias, scale) = sums
+        weights = isDepthwise ? packing.depthwise() : packing.dense()
+        let isSpread = max(window.rows.dilation, window.columns.dilation) > 1
+        let isPadded = window.rows.before + window.columns.before > 0
+        paddingSums =
+            isSpread && isPadded && !isDepthwise ? packing.paddingSums(zero: x.zero) : nil
         let limits = try QuantizedLimits(node, "low", "high", y.type)
         let offset = QuantizedPicture.offset(y.type)
         var conv = fathom_quantized_conv()
@@ -111,8 +116,7 @@ struct QuantizedConvolution: Sendable {
 /// Puts 8-bit weights in the order in which kernels read them.
 private struct QuantizedPacking {
     let convolution: Convolution
-    let weights: [Int]
-    let inputLanes: Int
+    let weights: [Int8]
 
     private var rows: Int { convolution.window.rows.kernel }
     private var columns: Int { convolution.window.columns.kernel }
@@ -133,12 +137,16 @@ private struct QuantizedPacking {
     func dense() -> Tensor {
         let (taps, quads) = (rows * columns, (inputs + 3) / 4)
         return packed(blocks * taps * quads * 64) { target in
-            for channel in 0..<channels {
-                for input in 0..<inputs {
-                    for tap in 0..<taps {
-                        let place = (channel / 16 * taps + tap) * quads + input / 4
-                        target[place * 64 + channel % 16 * 4 + input % 4] = Int8(
-                            clamping: weights[(channel * inputs + input) * taps + tap])
+            weights.withUnsafeBufferPointer { weights in
+                for channel in 0..<channels {
+                    for input in 0..<inputs {
+                        let source = (channel * inputs + input) * taps
+                        var place = (channel / 16 * taps * quads + input / 4) * 64
+                        place += channel % 16 * 4 + input % 4
+                        for tap in 0..<taps {
+                            target[place] = weights[source + tap]
+                            place += quads * 64
+                        }
                     }
                 }
             }
@@ -153,12 +161,25 @@ private struct QuantizedPacking {
                 for row in 0..<rows {
                     for column in 0..<columns {
                         let place = (channel / 16 * groups + row / 4) * columns + column
-                        target[place * 64 + channel % 16 * 4 + row % 4] = Int8(
-                            clamping: weights[(channel * rows + row) * columns + column])
+                        target[place * 64 + channel % 16 * 4 + row % 4] =
+                            weights[(channel * rows + row) * columns + column]
                     }
                 }
             }
         }
+    }
+
+    /// The input's zero times the weights of each tap, 16 outputs of a tap of a block, as bits.
+    func paddingSums(zero: Int) -> Tensor {
+        let taps = rows * columns
+        var sums = [Int32](repeating: 0, count: blocks * taps * 16)
+        for (index, weight) in weights.enumerated() {
+            let (channel, tap) = (index / (inputs * taps), index % taps)
+            sums[(channel / 16 * taps + tap) * 16 + channel % 16] += Int32(zero * Int(weight))
+        }
+        return Tensor(
+            shape: [sums.count],
+            values: sums.map { Float(bitPattern: UInt32(bitPattern: $0)) })
     }
 
     /// The bias less the input's zero times the weights, and the scale, of each channel; nil where sums could leave 32
@@ -172,8 +193,8 @@ private struct QuantizedPacking {
             var sum = 0
             var magnitude = 0
             for weight in weights[channel * each..<(channel + 1) * each] {
-                sum += weight
-                magnitude += abs(weight)
+                sum += Int(weight)
+                magnitude += Int(weight.magnitude)
             }
             let start = (bias?[channel] ?? 0) - zero * sum
             let factor = scales[scales.count == 1 ? 0 : channel]

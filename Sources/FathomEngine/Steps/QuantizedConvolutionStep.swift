@@ -41,6 +41,8 @@ struct QuantizedConvolutionStep: Step, @unchecked Sendable {
         }
         let rows = cut.window.rows
         conv.rows = Int32(part.band.count)
+        conv.top = Int32(first * rows.stride - rows.before)
+        conv.left = Int32(-cut.window.columns.before)
         conv.columns = Int32(source.output.width)
         advance(&conv, start + first * source.output.rowBytes)
         guard let slots else {
@@ -97,7 +99,7 @@ extension Planner {
     mutating func lowerQuantizedConvolution(_ operands: Operands<Fact>) throws(FathomError) -> Bool
     {
         let node = operands.node
-        guard let source = try QuantizedConvolution(operands) else { return false }
+        guard let source = quantizedConvolutions[node.outputs[0]] else { return false }
         let input = try operand(node.inputs[0], .quantized)
         let residual =
             try operands.optional(9) == nil ? nil : operand(node.inputs[9], .quantized)
@@ -123,6 +125,12 @@ extension Planner {
                 conv.bias = UnsafeRawPointer(memory.readable(.constant(source.bias)))
                     .assumingMemoryBound(to: Int32.self)
                 conv.scale = memory.readable(.constant(source.scale))
+                conv.padding_sums = source.paddingSums.map {
+                    UnsafeRawPointer(memory.readable(.constant($0)))
+                        .assumingMemoryBound(to: Int32.self)
+                }
+                conv.height = Int32(source.input.height)
+                conv.width = Int32(source.input.width)
                 conv.input_row = source.input.rowBytes
                 conv.input_block = source.input.planeBytes
                 conv.output_row = source.output.rowBytes

@@ -81,7 +81,7 @@ extension Planner {
     mutating func lowerQuantizedMap(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
         let node = operands.node
         guard let constant = operands.optional(1)?.constant, constant.shape == [256],
-            constant.type.quantizedRange != nil
+            constant.type.byteRange != nil
         else { return false }
         let offset = QuantizedPicture.offset(constant.type)
         let table = constant.integerValues.map { UInt8(clamping: $0 + offset) }

@@ -116,7 +116,7 @@ extension Planner {
         facts[0] = facts[0].map { Fact($0.shape) }
         let resize = try Resize(
             Operands(node, facts, operatorSet: operands.operatorSet))
-        guard resize.outputShape.rank == 4, resize.tables[0].isIdentity,
+        guard resize.isWeightedSum, resize.outputShape.rank == 4, resize.tables[0].isIdentity,
             resize.tables[1].isIdentity
         else { return nil }
         let (rows, columns) = (resize.tables[2], resize.tables[3])
@@ -185,21 +185,28 @@ extension Planner {
             operands.node, scratchBytes: length + Int(FATHOM_QUANTIZED_MARGIN)
         ) { input, output, plane, line, scratch, index in
             let top = index * rows.stride - rows.before
-            let valid = (0..<rows.kernel).map { top + $0 * rows.dilation }.filter {
-                $0 >= 0 && $0 < rows.input
-            }
             // The greatest of each column between zeros, which no number is less than; then along the row.
             scratch.update(repeating: 0, count: length)
-            let down: [UnsafePointer<UInt8>?] = valid.map { plane + $0 * input.rowBytes }
-            kernels.table.greatest(
-                down, down.count, input.lanes, scratch + columns.before * input.lanes,
-                Int32(input.lanes), input.width)
-            let across: [UnsafePointer<UInt8>?] = (0..<columns.kernel).map {
-                UnsafePointer(scratch + $0 * columns.dilation * input.lanes)
+            withUnsafeTemporaryAllocation(
+                of: UnsafePointer<UInt8>?.self, capacity: max(rows.kernel, columns.kernel)
+            ) { taps in
+                var count = 0
+                for tap in 0..<rows.kernel {
+                    let y = top + tap * rows.dilation
+                    guard y >= 0, y < rows.input else { continue }
+                    taps[count] = plane + y * input.rowBytes
+                    count += 1
+                }
+                kernels.table.greatest(
+                    taps.baseAddress, count, input.lanes, scratch + columns.before * input.lanes,
+                    Int32(input.lanes), input.width)
+                for tap in 0..<columns.kernel {
+                    taps[tap] = UnsafePointer(scratch + tap * columns.dilation * input.lanes)
+                }
+                kernels.table.greatest(
+                    taps.baseAddress, columns.kernel, columns.stride * input.lanes, line,
+                    Int32(input.lanes), output.width)
             }
-            kernels.table.greatest(
-                across, across.count, columns.stride * input.lanes, line, Int32(input.lanes),
-                output.width)
         }
         return true
     }

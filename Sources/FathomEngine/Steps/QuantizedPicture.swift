@@ -60,7 +60,7 @@ struct QuantizedScale: Sendable {
         guard let value = operands.optional(scale)?.constant?.tensor, value.count == 1,
             let offset = operands.optional(zero), offset.shape.count == 1,
             let number = offset.constant?.integerValues.first,
-            offset.type.quantizedRange != nil, value.values[0] > 0, value.values[0].isFinite
+            offset.type.byteRange != nil, value.values[0] > 0, value.values[0].isFinite
         else { return nil }
         self.scale = value.values[0]
         type = offset.type

@@ -3,6 +3,18 @@ import FathomCore
 import FathomGraph
 
 extension Planner {
+    /// The convolutions of 8-bit numbers that a kernel can do, by their output.
+    func findQuantizedConvolutions() throws(FathomError) -> [String: QuantizedConvolution] {
+        var result: [String: QuantizedConvolution] = [:]
+        for node in graph.nodes
+        where node.operation == "QLinearConv" || node.operation == QuantizedName.convolution {
+            let operands = Operands(
+                node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)
+            result[node.outputs[0]] = try QuantizedConvolution(operands)
+        }
+        return result
+    }
+
     /// The edges of 8-bit numbers that lie in the arena as bytes: those whose writer and readers all have kernels.
     func findQuantizedEdges() throws(FathomError) -> Set<String> {
         var isNative: [Bool] = []
@@ -17,7 +29,7 @@ extension Planner {
         let kept = Set(graph.outputs.map(\.name))
         func isPicture(_ name: String) -> Bool {
             guard let fact = facts[name], fact.constant == nil else { return false }
-            return fact.type.quantizedRange != nil
+            return fact.type.byteRange != nil
         }
         var edges = Set(
             graph.nodes.flatMap(\.outputs).filter { isPicture($0) && !kept.contains($0) })
@@ -53,7 +65,7 @@ extension Planner {
         else { return false }
         switch node.operation {
         case "QLinearConv", QuantizedName.convolution:
-            return try QuantizedConvolution(operands) != nil
+            return quantizedConvolutions[node.outputs[0]] != nil
         case "QuantizeLinear", "DequantizeLinear":
             return QuantizedScale(operands, scale: 1, zero: 2) != nil
                 && node.attributes["block_size"] == nil

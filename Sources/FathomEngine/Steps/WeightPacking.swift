@@ -54,7 +54,10 @@ struct PackedWeights: Sendable {
         weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, sizes)])
         weights.withUnsafeMutableBuffer { target in
             source.weights.withUnsafeBuffer {
-                kernels.table.winograd_weights($0.baseAddress, &size, target.baseAddress)
+                for block in 0..<Int32(Kernels.blocks(sizes.outputChannels)) {
+                    kernels.table.winograd_weights(
+                        $0.baseAddress, &size, block, target.baseAddress)
+                }
             }
         }
         bias = Self.blocked(source.bias?.values ?? [], channels: sizes.outputChannels)

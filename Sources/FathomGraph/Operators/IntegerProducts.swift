@@ -34,7 +34,7 @@ extension Convolution {
         integers operands: Operands<Fact>, input: Int, weights: Int
     ) throws(FathomError) {
         let (x, w) = (try operands.required(input), try operands.required(weights))
-        for fact in [x, w] where fact.type.quantizedRange == nil {
+        for fact in [x, w] where fact.type.byteRange == nil {
             throw operands.node.error(
                 "its operand is \(fact.type.rawValue), which is not supported")
         }
@@ -86,7 +86,7 @@ extension MatrixProduct {
         integers operands: Operands<Fact>, left: Int, right: Int
     ) throws(FathomError) {
         let facts = [try operands.required(left), try operands.required(right)]
-        for fact in facts where fact.type.quantizedRange == nil {
+        for fact in facts where fact.type.byteRange == nil {
             throw operands.node.error(
                 "its operand is \(fact.type.rawValue), which is not supported")
         }
@@ -169,7 +169,7 @@ extension Operator {
         )
         let zero = try operands.required(7)
         guard x.count == 1, y.count == 1, w.count == 1 || w.count == channels,
-            zero.shape.count == 1, let range = zero.type.quantizedRange
+            zero.shape.count == 1, let range = zero.type.byteRange
         else { throw node.error("its scales do not fit its operands") }
         let bias = operands.optional(8)?.integerValues
         guard bias == nil || bias?.count == channels else {
@@ -189,7 +189,7 @@ extension Operator {
 
     private static func outputType(_ operands: Operands<Fact>) throws(FathomError) -> ElementType {
         let type = try operands.required(7).type
-        guard type.quantizedRange != nil else {
+        guard type.byteRange != nil else {
             throw operands.node.error("quantizing to \(type.rawValue) is not supported")
         }
         return type

@@ -4,8 +4,8 @@ import FathomCore
 package struct Padding {
     /// The output.
     package let shape: Shape
-    /// What an element is filled with, where that is constant and a number; 0 otherwise.
-    package let fill: Float
+    /// What an element is filled with; nil where that depends on the data.
+    package let fill: Float?
     private let input: Shape
     /// Elements added before the first of each axis; removed where negative.
     private let before: [Int]
@@ -36,7 +36,11 @@ package struct Padding {
             throw node.error("axis \(axis) of \(input) has nothing to repeat")
         }
         let fallback = try node.float("value", default: 0)
-        fill = operands.optional(2)?.constant?.floatValues.first ?? fallback
+        if let filling = operands.optional(2) {
+            fill = filling.constant?.floatValues.first
+        } else {
+            fill = fallback
+        }
         self.input = input
         self.before = before
     }

@@ -19,7 +19,9 @@ struct QuantizationRule: Sendable {
         let node = operands.node
         let shape = try operands.required(0).shape
         let scale = try operands.required(1)
-        guard scale.type == .float else { throw node.error("its scale is not floating point") }
+        guard scale.type.isFloatingPoint else {
+            throw node.error("its scale is not floating point")
+        }
         if let zero = operands.optional(2) {
             guard zero.shape == scale.shape || (zero.shape.count == 1 && scale.shape.count == 1)
             else { throw node.error("its scale \(scale.shape) and zero \(zero.shape) differ") }
@@ -66,11 +68,20 @@ struct QuantizationRule: Sendable {
 }
 
 extension ElementType {
-    /// The least and greatest number that a quantized tensor of this type holds; nil for types that it cannot have.
-    package var quantizedRange: ClosedRange<Int>? {
+    /// The least and greatest number of the types of 8 bits; nil for others.
+    package var byteRange: ClosedRange<Int>? { bits == 8 && self != .bool ? quantizedRange : nil }
+
+    /// The least and greatest number of a type that tensors are quantized to; nil for others.
+    var quantizedRange: ClosedRange<Int>? {
         switch self {
+        case .uint16: 0...65535
+        case .int16: -32768...32767
         case .uint8: 0...255
         case .int8: -128...127
+        case .uint4: 0...15
+        case .int4: -8...7
+        case .uint2: 0...3
+        case .int2: -2...1
         default: nil
         }
     }
@@ -93,8 +104,8 @@ extension Operator {
         "QuantizeLinear", inputs: 2...3, lowering: .quantized,
         infer: { operands throws(FathomError) in
             let input = try operands.required(0)
-            guard input.type == .float else {
-                throw operands.node.error("its operand is not floating point")
+            guard input.type.isFloatingPoint || input.type == .int32 else {
+                throw operands.node.error("its operand is \(input.type.rawValue)")
             }
             _ = try QuantizationRule(operands)
             let type = try quantizedType(operands)
@@ -107,17 +118,15 @@ extension Operator {
             let rule = try QuantizationRule(operands.facts)
             let type = try quantizedType(operands.facts)
             guard let range = type.quantizedRange else { return [] }
-            let input = try operands.tensor(0)
+            let input = try operands.required(0)
+            let source = input.floatValues
             let scale = try operands.tensor(1).values
             let zero = operands.optional(2)?.integerValues
-            let values = input.withUnsafeBuffer { source in
-                source.indices.map { element in
-                    let index = rule.index(element)
-                    return Int64(
-                        quantized(
-                            source[element] / scale[index], zero: zero?[index] ?? 0,
-                            within: range))
-                }
+            let values = source.indices.map { element in
+                let index = rule.index(element)
+                return Int64(
+                    quantized(
+                        source[element] / scale[index], zero: zero?[index] ?? 0, within: range))
             }
             return [.integers(IntegerTensor(shape: input.shape, values: values, type: type))]
         })
@@ -143,7 +152,7 @@ extension Operator {
                     "its operand is \(input.type.rawValue), which is not supported")
             }
             _ = try QuantizationRule(operands)
-            return [Fact(input.shape)]
+            return [Fact(input.shape, try operands.required(1).type)]
         },
         evaluate: { operands throws(FathomError) in
             let rule = try QuantizationRule(operands.facts)
@@ -155,7 +164,11 @@ extension Operator {
                 let index = rule.index(element)
                 return Float(values[element] &- (zero?[index] ?? 0)) * scale[index]
             }
-            return [.floats(Tensor(shape: input.shape, values: output))]
+            return [
+                .numbers(
+                    Tensor(shape: input.shape, values: output),
+                    type: try operands.required(1).type)
+            ]
         })
 
     private static let dynamicQuantize = Operator(

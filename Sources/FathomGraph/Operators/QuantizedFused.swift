@@ -90,7 +90,7 @@ extension Operator {
         QuantizedName.map, inputs: 2...2, lowering: .quantized, export: passesMakeIt,
         infer: { operands throws(FathomError) in
             let (input, table) = (try operands.required(0), try operands.required(1))
-            guard input.type.quantizedRange != nil, table.shape == [256] else {
+            guard input.type.byteRange != nil, table.shape == [256] else {
                 throw operands.node.error("its operand is not of 8 bits")
             }
             return [Fact(input.shape, table.type)]
@@ -98,7 +98,7 @@ extension Operator {
         evaluate: { operands throws(FathomError) in
             let (input, table) = (try operands.required(0), try operands.required(1))
             let values = table.integerValues
-            let least = input.type.quantizedRange?.lowerBound ?? 0
+            let least = input.type.byteRange?.lowerBound ?? 0
             return [
                 .integers(
                     IntegerTensor(
@@ -126,7 +126,7 @@ extension Operator {
             infer: { operands throws(FathomError) in
                 let type = try operands.required(0).type
                 let facts = operands.inputs.map { fact -> Fact? in
-                    guard let fact, fact.type.quantizedRange != nil else { return fact }
+                    guard let fact, fact.type.byteRange != nil else { return fact }
                     return Fact(fact.shape)
                 }
                 let results = try original(operands.node).infer(
@@ -136,12 +136,12 @@ extension Operator {
             evaluate: { operands throws(FathomError) in
                 let type = try operands.required(0).type
                 let values = operands.inputs.map { value -> Value? in
-                    guard let value, value.type.quantizedRange != nil else { return value }
+                    guard let value, value.type.byteRange != nil else { return value }
                     return .floats(Tensor(shape: value.shape, values: value.floatValues))
                 }
                 let results = try original(operands.node).evaluate(
                     Operands(plain(operands.node), values, operatorSet: operands.operatorSet))
-                let range = type.quantizedRange ?? 0...255
+                let range = type.byteRange ?? 0...255
                 let whole = results[0].floatValues.map {
                     Int64(quantized($0, zero: 0, within: range))
                 }
@@ -212,7 +212,7 @@ public struct QuantizedLimits: Sendable {
     public init(
         _ node: Node, _ lowName: String, _ highName: String, _ type: ElementType
     ) throws(FathomError) {
-        guard let range = type.quantizedRange else {
+        guard let range = type.byteRange else {
             throw node.error("quantizing to \(type.rawValue) is not supported")
         }
         low = max(try node.integer(lowName, default: range.lowerBound), range.lowerBound)

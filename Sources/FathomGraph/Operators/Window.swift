@@ -34,6 +34,7 @@ public struct Window: Hashable, Sendable {
             self.before = before
             self.after = after
         }
+
         /// An axis of one element that a window of one tap does not move along.
         static let single = Axis(
             input: 1, output: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0)

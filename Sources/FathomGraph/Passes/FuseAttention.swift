@@ -32,9 +32,9 @@ private struct AttentionFusion {
     mutating func fuse(_ index: Int) {
         guard let softmax = editor[index], softmax.operation == "Softmax",
             let shape = editor.shape(softmax.outputs[0]), (2...4).contains(shape.rank),
-            isLastAxis(softmax, shape.rank),
-            let last = editor.onlyReader(softmax.outputs[0]), last.node.operation == "MatMul",
-            last.node.inputs[0] == softmax.outputs[0], last.node.inputs[1] != softmax.outputs[0],
+            isLastAxis(softmax, shape.rank), let weights = weights(softmax.outputs[0]),
+            let last = editor.onlyReader(weights.edge), last.node.operation == "MatMul",
+            last.node.inputs[0] == weights.edge, last.node.inputs[1] != weights.edge,
             let scores = scores(softmax.inputs[0], shape)
         else { return }
         let product = scores.product
@@ -59,7 +59,8 @@ private struct AttentionFusion {
                 "query": .integers(query.view), "key": .integers(key.view),
                 "value": .integers(value.view), "shape": .integers(output.dimensions),
             ])
-        if let mask = scores.mask {
+        if let mask = scores.mask, !isZero(mask) {
+            guard !weights.isGuarded || isFinite(mask) else { return }
             guard let view = maskView(mask, [q[0], q[1], q[2], k[2]]) else { return }
             node.inputs.append(mask)
             node.attributes["mask"] = .integers(view)
@@ -84,6 +85,29 @@ private struct AttentionFusion {
         let isOld = editor.graph.operatorSet < 13
         guard case .integer(let axis)? = node.attributes["axis"] else { return !isOld || rank == 2 }
         return axis == -1 || axis == rank - 1
+    }
+
+    /// The edge that holds the weights. Exporters guard them against the NaN of a token that may see none, which
+    /// cannot be where no mask forbids all.
+    private func weights(_ edge: String) -> (edge: String, isGuarded: Bool)? {
+        let readers = editor.readers(edge)
+        guard let test = readers.first(where: { $0.node.operation == "IsNaN" }) else {
+            return (edge, false)
+        }
+        guard readers.count == 2, !editor.isOutput(edge),
+            let choice = editor.onlyReader(test.node.outputs[0]),
+            choice.node.operation == "Where", choice.node.inputs.count == 3,
+            editor.scalar(choice.node.inputs[1]) == 0, choice.node.inputs[2] == edge
+        else { return nil }
+        return (choice.node.outputs[0], true)
+    }
+
+    private func isZero(_ mask: String) -> Bool {
+        editor.constant(mask)?.floatValues.allSatisfy { $0 == 0 } ?? false
+    }
+
+    private func isFinite(_ mask: String) -> Bool {
+        editor.constant(mask)?.floatValues.allSatisfy(\.isFinite) ?? false
     }
 
     /// Goes back from the softmax to the product: additions of masks, then factors.

@@ -1,12 +1,5 @@
 import FathomCore
 
-extension Graph {
-    /// Whether the file states how numbers are quantized.
-    public var isQuantized: Bool {
-        nodes.contains { $0.operation == "QuantizeLinear" || $0.operation == "QLinearConv" }
-    }
-}
-
 extension GraphPass {
     /// Replaces operators between `DequantizeLinear` and `QuantizeLinear` by the same on whole numbers of 8 bits.
     ///
@@ -119,7 +112,7 @@ private struct QuantizedFusion {
             initializers[zero] = .integers(IntegerTensor(shape: [], values: [0], type: .uint8))
         }
         guard let value = constant(zero), value.shape.count == 1,
-            value.type.quantizedRange != nil
+            value.type.byteRange != nil
         else { return nil }
         return QuantizedEdge(
             name: tensor, scale: node.inputs[1], zero: zero,
@@ -149,7 +142,7 @@ private struct QuantizedFusion {
         while let reader = onlyReader(name) {
             if reader.operation == "QuantizeLinear", reader.inputs[0] == name,
                 let edge = edge(reader, tensor: reader.outputs[0]),
-                let range = edge.rule.type.quantizedRange
+                let range = edge.rule.type.byteRange
             {
                 func whole(_ x: Float) -> Int {
                     quantized(x / edge.rule.scale, zero: edge.rule.zero, within: range)
@@ -202,7 +195,7 @@ private struct QuantizedFusion {
     private static func limits(
         _ limits: ClosedRange<Int>, _ type: ElementType
     ) -> [String: Attribute] {
-        limits == type.quantizedRange
+        limits == type.byteRange
             ? [:]
             : ["low": .integer(limits.lowerBound), "high": .integer(limits.upperBound)]
     }
@@ -311,7 +304,7 @@ private struct QuantizedFusion {
 
     private mutating func fuseConcatenation(_ node: Node) throws(FathomError) {
         guard let (output, limits) = try quantizer(after: node.outputs[0]),
-            limits == output.rule.type.quantizedRange
+            limits == output.rule.type.byteRange
         else { return }
         var made: [Node] = []
         var inputs: [String] = []
@@ -406,8 +399,8 @@ private struct QuantizedFusion {
     private func table(
         _ input: QuantizedEdge, _ functions: [Node], _ output: QuantizedEdge
     ) throws(FathomError) -> Table? {
-        guard let range = input.rule.type.quantizedRange,
-            let results = output.rule.type.quantizedRange
+        guard let range = input.rule.type.byteRange,
+            let results = output.rule.type.byteRange
         else { return nil }
         var real = Value.floats(
             Tensor(

@@ -55,6 +55,11 @@ struct GraphEditor {
         return (list[0], node)
     }
 
+    /// The nodes that read an edge, in no particular order.
+    func readers(_ edge: String) -> [(index: Int, node: Node)] {
+        (readers[edge] ?? []).compactMap { index in nodes[index].map { (index, $0) } }
+    }
+
     /// How many nodes read an edge.
     func readerCount(_ edge: String) -> Int { readers[edge]?.count ?? 0 }
 

@@ -35,6 +35,15 @@ public struct ModelBench: Sendable {
         let seconds: Double
         /// Multiplications with an addition, node by node in order of execution.
         let costs: [GraphSummary.NodeCost]
+        /// The arithmetic: what was asked for, or what a quantized file says itself.
+        let precision: Precision
+    }
+
+    /// How the session is made.
+    func options(_ pool: WorkerPool) -> SessionOptions {
+        SessionOptions(
+            pool: pool, instructionSet: instructionSet, disabledPasses: disabledPasses,
+            precision: precision)
     }
 
     /// Reads the file, plans, and fills the inputs; what is only needed for that is let go of.
@@ -50,19 +59,20 @@ public struct ModelBench: Sendable {
         let shapes = try InputShapes(size: size, card: card).shapes(of: network.graph)
         let session = try Session(
             network.graph, inputShapes: shapes,
-            options: SessionOptions(
-                pool: pool, instructionSet: instructionSet, disabledPasses: disabledPasses,
-                precision: precision))
+            options: options(pool))
         let seconds = Double(SystemClock.monotonicNanoseconds - start) / 1e9
         let inputs = network.graph.inputs.map(\.name)
-        for (place, name) in inputs.enumerated() {
+        // Whole numbers stay 0, which is an index wherever one is wanted.
+        for (place, name) in inputs.enumerated()
+        where session.inputTypes[name]?.isFloatingPoint == true {
             session.withInput(name) { FixedInput.fill($0, input: place) }
         }
         return Loaded(
             name: network.name, session: session, pool: pool, inputs: inputs,
             outputs: network.graph.outputs.map(\.name), seconds: seconds,
             costs: withCosts
-                ? try GraphSummary.costs(network.graph, inputShapes: shapes) : [])
+                ? try GraphSummary.costs(network.graph, inputShapes: shapes) : [],
+            precision: options(pool).effectivePrecision(of: network.graph))
     }
 }
 

@@ -26,6 +26,8 @@ public struct ModelMeasurement: Sendable, Codable {
     public var outputs: [String: [Int]]
     /// The arithmetic.
     public var precision: String
+    /// How far the outputs are from those in fp32; nil where they are computed so.
+    public var precisionError: PrecisionError?
     /// Threads at work.
     public var threads: Int
     /// The instruction set in use.
@@ -72,6 +74,11 @@ extension ModelBench {
         let session = loaded.session
         for _ in 0..<Self.warmUps { try session.execute() }
         let memory = SystemClock.peakMemoryMB
+        let error =
+            loaded.precision == .fp32
+            ? nil
+            : try PrecisionError(
+                of: session, graph: try Network(model).graph, options: options(loaded.pool))
         let peak = PeakArithmetic.measure(pool: loaded.pool, instructionSet: instructionSet)
         var times: [Double] = []
         let begin = SystemClock.monotonicNanoseconds
@@ -92,8 +99,10 @@ extension ModelBench {
         let profile = StepProfile(profiles, costs: loaded.costs)
         return ModelMeasurement(
             model: loaded.name, inputs: session.inputShapes.mapValues(\.dimensions),
-            outputs: session.outputShapes.mapValues(\.dimensions), precision: precision.rawValue,
-            threads: loaded.pool.threads, instructionSet: instructionSet.rawValue,
+            outputs: session.outputShapes.mapValues(\.dimensions),
+            precision: loaded.precision.rawValue,
+            precisionError: error, threads: loaded.pool.threads,
+            instructionSet: instructionSet.rawValue,
             openblas: OpenBLAS.version, runs: times.count, p50Ms: median,
             p95Ms: times[min(times.count - 1, times.count * 95 / 100)], bestMs: times[0],
             gmacs: operations / 2e9, gflops: operations / median / 1e6, peakGflops: peak / 1e9,

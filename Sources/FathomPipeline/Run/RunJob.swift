@@ -1,5 +1,6 @@
 import FathomCore
 import FathomDepth
+import FathomEngine
 import FathomMedia
 import FathomPicture
 import Foundation
@@ -122,7 +123,12 @@ public final class RunJob: Sendable {
                 }
                 index += 1
                 tally.note(frame, at: picture.timestamp.seconds - beginning)
-                if index == 1 { noteModel(model) }
+                if index == 1 {
+                    noteModel(model)
+                    if let error = model.precisionError {
+                        note("depth in \(model.precision.rawValue) \(error) (first frame)")
+                    }
+                }
                 var isWanted = false
                 for branch in branches where branch.send(frame) { isWanted = true }
                 guard isWanted else { return }
@@ -233,7 +239,8 @@ public final class RunJob: Sendable {
         report.peakMemoryMB = SystemClock.peakMemoryMB
         report.model = RunReport.Model(
             name: network.name, sha256: (try? network.sha256()) ?? "",
-            precision: configuration.precision.rawValue, inputWidth: counts.inputWidth,
+            precision: SessionOptions(precision: configuration.precision)
+                .effectivePrecision(of: network.graph).rawValue, inputWidth: counts.inputWidth,
             inputHeight: counts.inputHeight)
         report.range = RunReport.Range(
             mode: configuration.range.name, minimum: counts.rangeMinimum.map(Double.init),

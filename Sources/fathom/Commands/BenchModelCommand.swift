@@ -102,8 +102,9 @@ struct BenchModelCommand: ParsableCommand {
             String(
                 format: "load      %.1f ms, peak memory %.0f MB", 1000 * result.loadSeconds,
                 result.peakMemoryMB),
-            "", "      ms  share  GFLOP/s  operator",
         ]
+        if let error = result.precisionError { lines.append("precision \(error)") }
+        lines += ["", "      ms  share  GFLOP/s  operator"]
         func row(_ part: ModelMeasurement.Part, _ name: String) -> String {
             let rate = part.gflops.map { String(format: "%8.0f", $0) } ?? "        "
             return String(format: "%8.3f %5.1f%% %@  %@", part.ms, 100 * part.share, rate, name)

@@ -9,7 +9,7 @@ struct ModelCommand: ParsableCommand {
         commandName: "model", abstract: "Look into networks, and run them on arrays.",
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
-            ModelConformanceCommand.self, ModelExportCommand.self,
+            ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
         ])
 }
 
@@ -69,7 +69,7 @@ struct ModelRunCommand: ParsableCommand {
         name: .customLong("output-dir"),
         help: ArgumentHelp("Where outputs go.", valueName: "folder"))
     var outputDir: String
-    @Option(help: ArgumentHelp("fp32.", valueName: "precision"))
+    @Option(help: ArgumentHelp("fp32, bf16, or int8.", valueName: "precision"))
     var precision: String?
     @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
     var threads: Int?

@@ -64,7 +64,10 @@ struct ModelOptions: ParsableArguments {
             "Long side of the network's input in pixels (the model's own by default).",
             valueName: "pixels"))
     var size: String?
-    @Option(help: ArgumentHelp("fp32, the only one so far.", valueName: "precision"))
+    @Option(
+        help: ArgumentHelp(
+            "fp32, bf16 (faster, less exact), or int8 for a quantized file.",
+            valueName: "precision"))
     var precision: String?
     @Option(
         help: ArgumentHelp(

@@ -6,7 +6,7 @@ import Glibc
 ///
 /// Vaswani et al., "Attention is all you need", 2017. Queries, keys and values are found within their tensors by
 /// strides, so that no transposition or split of them is ever written.
-public struct Attention: Sendable {
+public struct StridedAttention: Sendable {
     /// Where the numbers of an operand are within its tensor.
     public struct View: Hashable, Sendable {
         /// The first number.
@@ -127,7 +127,7 @@ public struct Attention: Sendable {
 
 extension Operator {
     /// The name of attention whose operands are found by strides: inputs Q, K, V and mask (may be absent);
-    /// attributes as `Attention` reads them.
+    /// attributes as `StridedAttention` reads them.
     public static let fusedAttention = "fathom.Attention"
 
     static let fusedAttentions: [Operator] = [
@@ -135,10 +135,10 @@ extension Operator {
             fusedAttention, inputs: 3...4, lowering: .reference,
             export: .absent("passes make it after import; a file is written from the graph before"),
             infer: { operands throws(FathomError) in
-                [Fact(try Attention(operands).outputShape)]
+                [Fact(try StridedAttention(operands).outputShape)]
             },
             evaluate: { operands throws(FathomError) in
-                [.floats(try Attention(operands.facts).evaluate(operands))]
+                [.floats(try StridedAttention(operands.facts).evaluate(operands))]
             })
     ]
 }
