@@ -297,6 +297,27 @@ def sums():
         case(f"{operation} of each", operation, [scores, kinds], reduction="none")
 
 
+def quantized():
+    """Bytes that stand for numbers."""
+    def some(kind, *shape):
+        info = numpy.iinfo(kind)
+        return random.integers(info.min, info.max + 1, shape).astype(kind)
+    x, unsigned, signed = normal(2, 3, 4), numpy.uint8, numpy.int8
+    scale, zero = numpy.float32(0.05), numpy.uint8(120)
+    case("QuantizeLinear", "QuantizeLinear", [x, scale, zero])
+    case("QuantizeLinear by channel", "QuantizeLinear", [x, numpy.abs(normal(3)), some(signed, 3)], axis=1)
+    case("DequantizeLinear", "DequantizeLinear", [some(unsigned, 2, 3), scale, zero])
+    case("DequantizeLinear by channel", "DequantizeLinear", [some(signed, 2, 3), numpy.abs(normal(3))], axis=1)
+    case("DynamicQuantizeLinear", "DynamicQuantizeLinear", [x], 3)
+    case("ConvInteger", "ConvInteger", [some(unsigned, 1, 2, 5, 5), some(unsigned, 3, 2, 3, 3), zero], pads=[1] * 4)
+    case("MatMulInteger", "MatMulInteger", [some(unsigned, 3, 4), some(unsigned, 4, 5), zero, numpy.uint8(7)])
+    out, middle = numpy.float32(40), numpy.uint8(128)
+    case("QLinearConv", "QLinearConv",
+         [some(unsigned, 1, 2, 5, 5), scale, zero, some(unsigned, 3, 2, 3, 3), scale, zero, out / 8, middle])
+    case("QLinearMatMul", "QLinearMatMul",
+         [some(unsigned, 3, 4), scale, zero, some(unsigned, 4, 5), scale, zero, out / 8, middle])
+
+
 def branches():
     """`If`, with a condition that is fed, and one that follows from a shape."""
     def branch(operation):
@@ -345,7 +366,7 @@ def functions():
 
 
 def main():
-    for part in (elements, moved, reduced, normalized, windows, sequences, sums, branches, functions):
+    for part in (elements, moved, reduced, normalized, windows, sequences, sums, quantized, branches, functions):
         part()
     target = ROOT / "Tests/FathomGraphTests/Recorded/operators.json"
     target.parent.mkdir(exist_ok=True)

@@ -33,7 +33,7 @@ extension Graph {
         onnx bytes: UnsafeRawBufferPointer, name: String, folder: String?
     ) throws(FathomError) {
         let tensors = TensorReader(model: name, folder: folder)
-        guard !bytes.isEmpty else { throw tensors.error("it is empty") }
+        guard !bytes.isEmpty else { throw tensors.error("it is no ONNX file: it is empty") }
         let slices: [UnsafeRawBufferPointer?]?
         let model: Onnx_ModelProto
         do {
