@@ -48,9 +48,7 @@ def measure(arguments, network, path, precision, threads, contended):
     if not os.path.exists(file):
         return None
     engines = [e for e in ENGINES[precision] if not contended or e in CONTENDED]
-    # A quantized file states its own precision; what is left of it in floating point runs as it is.
-    asked = "fp32" if precision == "int8" else precision
-    worker = f"fathom={FATHOM} bench model {file} --threads {threads} --precision {asked} --worker"
+    worker = f"fathom={FATHOM} bench model {file} --threads {threads} --precision {precision} --worker"
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         command = [sys.executable, os.path.join(arguments.peers, "bench.py"), path, "--worker", worker,
                    "--engines", ",".join(f"{e}:{precision}" for e in engines), "--threads", str(threads),
@@ -94,8 +92,7 @@ def networks(arguments, scratch):
 def profile(path, precision, threads):
     """The operators that take the most time, for people who want to know what limits."""
     file = path.removesuffix(".onnx") + "_int8.onnx" if precision == "int8" else path
-    asked = "fp32" if precision == "int8" else precision
-    done = subprocess.run([FATHOM, "bench", "model", file, "--threads", str(threads), "--precision", asked, "--json"],
+    done = subprocess.run([FATHOM, "bench", "model", file, "--threads", str(threads), "--precision", precision, "--json"],
                           capture_output=True, text=True)
     if done.returncode != 0:
         return None

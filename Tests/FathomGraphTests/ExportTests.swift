@@ -95,6 +95,38 @@ struct ExportTests {
         #expect(try result(bound).values == result(graph).values)
     }
 
+    @Test("both branches of an If are written, each with what it reads from around it")
+    func branches() throws {
+        func branch(_ operation: String) throws -> Attribute {
+            .graph(
+                try Graph(
+                    name: "branch", inputs: [ValueInfo(name: "x", dimensions: nil)],
+                    outputs: [ValueInfo(name: "r", dimensions: nil)],
+                    nodes: [Node(operation, inputs: ["x", "w"], outputs: ["r"])],
+                    initializers: ["w": .scalar(operation == "Add" ? 10 : 2)]))
+        }
+        let graph = try Graph(
+            name: "test",
+            inputs: [
+                ValueInfo(name: "x", dimensions: [.fixed(2)]),
+                ValueInfo(name: "c", dimensions: [], type: .bool),
+            ],
+            outputs: [ValueInfo(name: "y", dimensions: nil)],
+            nodes: [
+                Node(
+                    "If", inputs: ["c", "x"], outputs: ["y"],
+                    attributes: ["then_branch": branch("Add"), "else_branch": branch("Mul")])
+            ])
+        let again = try Graph(onnx: graph.onnxBytes(), name: "test")
+        for (condition, wanted) in [(Int64(1), [Float(11), 12]), (0, [2, 4])] {
+            let truth = IntegerTensor(shape: [], values: [condition], type: .bool)
+            let results = try again.evaluate([
+                "x": .floats(Tensor(shape: [2], values: [1, 2])), "c": .integers(truth),
+            ])
+            #expect(results["y"]?.floatValues == wanted)
+        }
+    }
+
     @Test("a node that only passes make is refused by name")
     func fused() throws {
         var graph = try graph()

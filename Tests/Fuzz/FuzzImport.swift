@@ -1,8 +1,6 @@
-import FathomGraph
-
 /// One input of libFuzzer: the bytes of an ONNX file, read as far as a program would before it runs a network.
 ///
-/// Built and run by Scripts/fuzz.sh, which links it with the instrumented rooms; no target of the package.
+/// Scripts/fuzz.sh compiles it as a part of FathomGraph; it is in no target of the package.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzImport(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
     let bytes = UnsafeRawBufferPointer(start: data, count: count)

@@ -17,6 +17,8 @@ struct DepthwiseBand: Sendable {
     private static let stripPixels = 3072
     /// Numbers of a slot where a pointwise convolution follows, whose weights are in the cache too.
     private static let projectedCount = 112 << 10
+    /// Strips that a picture should have there, if they are not too low.
+    private static let fewestStrips = 14
 
     let window: Window
     let source: Source
@@ -53,7 +55,8 @@ struct DepthwiseBand: Sendable {
             let group = source == .picture ? 0 : groupBlocks * columns.input * Kernels.block
             let halo = group * max((rows.kernel - 1) * rows.dilation + 1 - rows.stride, 0)
             fitting = (Self.projectedCount - halo) / (row + group * rows.stride)
-            // The kernel takes four rows at a time.
+            // The kernel takes four rows at a time; many strips keep all threads busy to the end.
+            fitting = min(fitting, max(4, rows.output / Self.fewestStrips + 3))
             if fitting > 4 { fitting = fitting / 4 * 4 }
         } else {
             let most = max(1, Self.stripPixels / columns.input - (rows.kernel - 1) * rows.dilation)

@@ -53,16 +53,45 @@ extension Graph {
     }
 }
 
+/// What edges are called in the file: a branch's own get a prefix, since in ONNX it sees the names of the graph around.
+private struct Scope {
+    var prefix = ""
+    var renamed: [String: String] = [:]
+
+    func name(_ edge: String) -> String {
+        edge.isEmpty ? edge : renamed[edge] ?? prefix + edge
+    }
+
+    /// The scope of a branch of an `If`, whose inputs are the node's after the condition.
+    func branch(_ name: String, _ branch: Graph, of node: Node) -> Scope {
+        let outer = node.inputs.dropFirst().map(self.name)
+        return Scope(
+            prefix: "\(self.name(node.outputs.first { !$0.isEmpty } ?? node.name))/\(name)/",
+            renamed: Dictionary(
+                zip(branch.inputs.map(\.name), outer), uniquingKeysWith: { first, _ in first }))
+    }
+}
+
 extension Onnx_GraphProto {
     fileprivate init(_ graph: Graph) throws(FathomError) {
-        self.init()
-        name = graph.name
-        for node in graph.nodes { self.node.append(try Onnx_NodeProto(node, graph)) }
-        initializer = graph.initializers.sorted { $0.key < $1.key }.map { name, value in
-            TensorWriter.tensor(value, name: name)
-        }
+        try self.init(graph, Scope())
         input = graph.inputs.map(Onnx_ValueInfoProto.init)
         output = graph.outputs.map(Onnx_ValueInfoProto.init)
+    }
+
+    /// A graph or a branch; the latter says no more of its outputs than their names.
+    fileprivate init(_ graph: Graph, _ scope: Scope) throws(FathomError) {
+        self.init()
+        name = graph.name
+        for node in graph.nodes { self.node.append(try Onnx_NodeProto(node, graph, scope)) }
+        initializer = graph.initializers.sorted { $0.key < $1.key }.map { name, value in
+            TensorWriter.tensor(value, name: scope.name(name))
+        }
+        output = graph.outputs.map { info in
+            var proto = Onnx_ValueInfoProto()
+            proto.name = scope.name(info.name)
+            return proto
+        }
     }
 }
 
@@ -90,7 +119,7 @@ extension Onnx_ValueInfoProto {
 }
 
 extension Onnx_NodeProto {
-    fileprivate init(_ node: Node, _ graph: Graph) throws(FathomError) {
+    fileprivate init(_ node: Node, _ graph: Graph, _ scope: Scope) throws(FathomError) {
         self.init()
         switch Operator.table[node.operation]?.export {
         case .sameName: break
@@ -103,11 +132,23 @@ extension Onnx_NodeProto {
                 "node '\(node.name)' uses the unknown operator '\(node.operation)'",
                 operation: "export")
         }
-        name = node.name
+        name = scope.prefix + node.name
         opType = node.operation
-        input = node.inputs
-        output = node.outputs
-        attribute = node.attributes.sorted { $0.key < $1.key }.map(Onnx_AttributeProto.init)
+        // What a branch reads is not listed in a file.
+        input = (node.operation == "If" ? Array(node.inputs.prefix(1)) : node.inputs).map(
+            scope.name)
+        output = node.outputs.map(scope.name)
+        for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) {
+            if case .graph(let branch) = value {
+                var proto = Onnx_AttributeProto()
+                proto.name = name
+                proto.type = .graph
+                proto.g = try Onnx_GraphProto(branch, scope.branch(name, branch, of: node))
+                attribute.append(proto)
+            } else {
+                attribute.append(Onnx_AttributeProto(name, value))
+            }
+        }
     }
 }
 
@@ -138,7 +179,7 @@ extension Onnx_AttributeProto {
             type = .tensor
             t = TensorWriter.tensor(value)
         case .graph:
-            // Only `If` has branches, and it is not written.
+            // Its names depend on where it stands: `Onnx_NodeProto` writes it.
             break
         }
     }

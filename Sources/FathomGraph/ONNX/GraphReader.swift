@@ -12,7 +12,7 @@ struct GraphReader {
     private var nodeCount = 0
 
     /// The most nodes of a file with its functions in place.
-    private static let largestNodeCount = 1 << 20
+    private static let largestNodeCount = 1 << 17
     /// How many branches and functions may lie within each other.
     private static let deepest = 6
 

@@ -81,10 +81,10 @@ package struct AttentionNode: Sendable {
             isPacked
                 ? [batch, queries, heads * valueSize] : [batch, heads, queries, valueSize])
         if let mask = operands.optional(3)?.shape {
+            let rows = try node.shape([batch, heads, queries])
             guard mask.rank <= 4, let length = mask.dimensions.last,
                 length <= keys || length == 1,
-                Broadcast([Shape(mask.dimensions.dropLast()), [batch, heads, queries]])?.shape
-                    == [batch, heads, queries]
+                Broadcast([Shape(mask.dimensions.dropLast()), rows])?.shape == rows
             else { throw node.error("its mask \(mask) does not fit \(q) and \(k)") }
         }
         if let lengths = operands.optional(6)?.shape, lengths != [batch] {

@@ -5,7 +5,6 @@ extension Operator {
     static let branches: [Operator] = [
         Operator(
             "If", inputs: 1...1024, outputs: 1...1024, lowering: .reference, typed: true,
-            export: .absent("a branch is put in its place once its condition is known"),
             infer: { operands throws(FathomError) in
                 let condition = try operands.required(0)
                 guard condition.shape.count == 1 else {

@@ -91,7 +91,6 @@ public struct Convolution: Sendable {
             for place in 0..<plane {
                 var sum = Double(bias?[channel] ?? 0)
                 volume.visit(place) { tap, position in
-                    guard let position else { return }
                     for i in 0..<groupInputs {
                         let weight = weights[(channel * groupInputs + i) * taps + tap]
                         let element = input[(firstInput + i) * inputPlane + position]

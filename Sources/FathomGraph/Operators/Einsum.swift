@@ -18,8 +18,8 @@ package struct Einsum: Sendable {
         case ellipsis(Int)
     }
 
-    /// The most combinations of the names summed over.
-    private static let largestSum = 1 << 24
+    /// The most positions that an evaluation keeps.
+    private static let largestCount = 1 << 27
 
     /// Reads the equation and checks it against the facts of the operands.
     package init(_ operands: Operands<Fact>) throws(FathomError) {
@@ -114,8 +114,9 @@ package struct Einsum: Sendable {
     }
 
     func evaluate(_ operands: Operands<Value>) throws(FathomError) -> Tensor {
-        guard summed.count <= Self.largestSum else {
-            throw operands.node.error("it sums over \(summed), which is too large to evaluate")
+        guard (outputShape.count + summed.count) * strides.count <= Self.largestCount else {
+            throw operands.node.error(
+                "\(outputShape) of sums over \(summed) is too large to evaluate")
         }
         let sources = operands.inputs.map { $0?.floatValues ?? [] }
         let outer = strides.map { outputShape.positions(strides: $0.output) }

@@ -68,7 +68,7 @@ extension Operator {
         for (index, stated) in axes.enumerated() {
             let axis = try node.axis(stated, rank: shape.rank)
             let (length, step) = (shape[axis], steps[index])
-            guard step != 0, abs(step) <= Node.attributeLimit, step != .min else {
+            guard step != 0, step.magnitude <= UInt(Node.attributeLimit) else {
                 throw node.error("its step \(step) is out of range")
             }
             func place(_ value: Int, _ low: Int, _ high: Int) -> Int {

@@ -69,10 +69,8 @@ public struct Pool: Sendable {
             let start = channel * plane
             for place in 0..<volume.outputPlane {
                 var (greatest, best) = (-Float.infinity, -1)
-                var (sum, count, padded) = (0.0, 0, 0)
+                var (sum, count) = (0.0, 0.0)
                 volume.visit(place) { _, position in
-                    padded += 1
-                    guard let position else { return }
                     count += 1
                     let value = source[start + position]
                     if best < 0 || value > greatest || value.isNaN {
@@ -87,7 +85,8 @@ public struct Pool: Sendable {
                 switch summary {
                 case .maximum: values.append(greatest)
                 case .mean(let countsPadding):
-                    values.append(Float(sum / Double(max(countsPadding ? padded : count, 1))))
+                    let divisor = countsPadding ? volume.paddedTaps(place) : count
+                    values.append(Float(sum / max(divisor, 1)))
                 case .norm(let power): values.append(Float(pow(sum, 1 / Double(power))))
                 }
                 indices.append(start + index(max(best, 0)))

@@ -67,22 +67,22 @@ package struct Recurrence: Sendable {
         batch = x[isBatchFirst ? 0 : 1]
         input = x[2]
         hidden = r[2]
-        let rows = (kind.gates * hidden, overflow: hidden > Shape.largestCount / 8)
-        guard !rows.overflow, w.dimensions == [reversed.count, rows.0, input],
-            r.dimensions == [reversed.count, rows.0, hidden],
+        let rows = kind.gates * hidden
+        guard w.dimensions == [reversed.count, rows, input],
+            r.dimensions == [reversed.count, rows, hidden],
             try node.integer("hidden_size", default: hidden) == hidden
         else { throw node.error("its weights \(w) and \(r) do not fit its input \(x)") }
         let state =
             isBatchFirst ? [batch, reversed.count, hidden] : [reversed.count, batch, hidden]
         let wanted: [(Int, [Int])] = [
-            (3, [reversed.count, 2 * rows.0]), (4, [batch]), (5, state), (6, state),
+            (3, [reversed.count, 2 * rows]), (4, [batch]), (5, state), (6, state),
             (7, [reversed.count, 3 * hidden]),
         ]
         for (index, shape) in wanted {
             guard let given = operands.optional(index)?.shape, given.dimensions != shape else {
                 continue
             }
-            throw node.error("its input \(index) is \(given), not \(Shape(shape))")
+            throw node.error("its input \(index) is \(given.dimensions), not \(shape)")
         }
         clip = try node.float("clip", default: .infinity)
         guard clip > 0 else { throw node.error("its clip is \(clip)") }

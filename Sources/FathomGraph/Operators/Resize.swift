@@ -244,7 +244,7 @@ extension Resize.Rule {
     /// Positions, possibly outside the axis, and weights for a coordinate.
     private func taps(_ x: Double, input: Int, scale: Double) -> [(Int, Double)] {
         // Outputs wholly outside repeat the border; limited so that no position overflows.
-        let x = min(max(x, -0x1p30), 0x1p30)
+        let x = x.isNaN ? 0 : min(max(x, -0x1p30), 0x1p30)
         let kernel: (Double) -> Double
         let reach: Double
         switch mode {

@@ -19,7 +19,9 @@ struct RotaryEmbedding {
         heads =
             isPacked
             ? try node.integer("num_heads", default: 0) : shape.dimensions.dropFirst().first ?? 0
-        guard shape.rank == 3 || shape.rank == 4, heads > 0 else {
+        guard shape.rank == 3 || shape.rank == 4, heads > 0,
+            !isPacked || shape[2] % heads == 0
+        else {
             throw node.error("\(shape) has no heads")
         }
         length = isPacked ? shape[1] : shape[2]

@@ -124,40 +124,53 @@ struct VolumeWindow {
     var inputPlane: Int { axes.reduce(1) { $0 * $1.input } }
     /// Numbers of a channel of the output.
     var outputPlane: Int { axes.reduce(1) { $0 * $1.output } }
-    /// Taps of the window.
+    /// Taps of the window; of a convolution, whose weights there are.
     var taps: Int { axes.reduce(1) { $0 * $1.kernel } }
 
-    /// Calls `body` for each tap over an output of a channel, with the position of the input within its channel, nil
-    /// where the tap lies on padding; not for taps beyond the padding.
-    func visit(_ output: Int, _ body: (_ tap: Int, _ input: Int?) -> Void) {
+    /// The row, column and slice of an output within its channel.
+    private func place(_ output: Int) -> (slice: Int, row: Int, column: Int) {
+        let (rows, columns) = (axes[1].output, axes[2].output)
+        return (output / (columns * rows), output / columns % rows, output % columns)
+    }
+
+    /// Calls `body` for each tap over an output of a channel that lies on the input, with the position there.
+    func visit(_ output: Int, _ body: (_ tap: Int, _ input: Int) -> Void) {
+        let (slice, row, column) = place(output)
         let (depth, rows, columns) = (axes[0], axes[1], axes[2])
-        let column = output % columns.output
-        let row = output / columns.output % rows.output
-        let slice = output / (columns.output * rows.output)
-        var tap = 0
-        for a in 0..<depth.kernel {
+        let columnTaps = columns.taps(of: column, before: columns.input)
+        for a in depth.taps(of: slice, before: depth.input) {
             let z = depth.position(slice, a)
-            for b in 0..<rows.kernel {
+            for b in rows.taps(of: row, before: rows.input) {
                 let y = rows.position(row, b)
-                for c in 0..<columns.kernel {
+                for c in columnTaps {
                     let x = columns.position(column, c)
-                    if depth.holds(z), rows.holds(y), columns.holds(x) {
-                        body(tap, (z * rows.input + y) * columns.input + x)
-                    } else if depth.reaches(z), rows.reaches(y), columns.reaches(x) {
-                        body(tap, nil)
-                    }
-                    tap += 1
+                    body(
+                        (a * rows.kernel + b) * columns.kernel + c,
+                        (z * rows.input + y) * columns.input + x)
                 }
             }
+        }
+    }
+
+    /// How many taps over an output lie on the input or its padding.
+    func paddedTaps(_ output: Int) -> Double {
+        let (slice, row, column) = place(output)
+        return zip(axes, [slice, row, column]).reduce(1) { count, part in
+            let (axis, output) = part
+            let end = axis.input + axis.after
+            return count * Double(axis.taps(of: output, from: -axis.before, before: end).count)
         }
     }
 }
 
 extension Window.Axis {
-    /// Whether a position lies within the input.
-    func holds(_ position: Int) -> Bool { position >= 0 && position < input }
-    /// Whether a position lies within the padded input.
-    func reaches(_ position: Int) -> Bool { position < input + after }
+    /// The taps of an output that lie from one position to before another.
+    fileprivate func taps(of output: Int, from first: Int = 0, before end: Int) -> Range<Int> {
+        let start = position(output, 0)
+        let low = start >= first ? 0 : (first - start + dilation - 1) / dilation
+        let high = start >= end ? 0 : (end - start + dilation - 1) / dilation
+        return min(low, kernel)..<max(min(high, kernel), min(low, kernel))
+    }
 }
 
 extension Window.Axis {

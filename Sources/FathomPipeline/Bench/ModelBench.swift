@@ -62,7 +62,9 @@ public struct ModelBench: Sendable {
             options: options(pool))
         let seconds = Double(SystemClock.monotonicNanoseconds - start) / 1e9
         let inputs = network.graph.inputs.map(\.name)
-        for (place, name) in inputs.enumerated() {
+        // Whole numbers stay 0, which is an index wherever one is wanted.
+        for (place, name) in inputs.enumerated()
+        where session.inputTypes[name]?.isFloatingPoint == true {
             session.withInput(name) { FixedInput.fill($0, input: place) }
         }
         return Loaded(

@@ -61,7 +61,9 @@ public struct ModelWorker {
     }
 
     private func output(_ path: String) throws(FathomError) -> Written {
-        guard let name = loaded.outputs.first else { throw Self.error("the model has no output") }
+        guard let name = loaded.outputs.first,
+            loaded.session.outputTypes[name]?.isFloatingPoint == true
+        else { throw Self.error("the model's first output is not floating point") }
         try loaded.session.execute()
         let tensor = loaded.session.withOutput(name) { Tensor(shape: $1, values: $0) }
         try NumpyFile.write(tensor, to: path)
