@@ -142,6 +142,7 @@ struct Planner {
         case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
             try lowerPool(operands)
         case "PRelu" where isBroadcast(operands): try lowerBinary(operands)
+        case "BatchNormalization": try lowerBatchNormalization(operands)
         case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
         case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
         default: try lowerUnary(operands)
