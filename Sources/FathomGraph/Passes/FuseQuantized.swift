@@ -260,14 +260,14 @@ private struct QuantizedFusion {
         {
             return graph.nodes[writer].inputs[0]
         }
-        guard let real = realBias(name) else { return nil }
+        guard let real = realBias(name), units.count == 1 || units.count == real.count else {
+            return nil
+        }
         let limit = Float(1 << 30)
         let whole = real.indices.map { index in
             (real[index] / unit(index)).rounded(.toNearestOrEven)
         }
-        guard units.count == 1 || units.count == real.count,
-            whole.allSatisfy({ $0 > -limit && $0 < limit })
-        else { return nil }
+        guard whole.allSatisfy({ $0 > -limit && $0 < limit }) else { return nil }
         let made = "\(prefix)#bias"
         initializers[made] = .integers(
             IntegerTensor(shape: [whole.count], values: whole.map { Int64($0) }, type: .int32))
