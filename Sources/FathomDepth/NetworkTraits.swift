@@ -84,6 +84,11 @@ public struct NetworkTraits: Hashable, Sendable {
             guard var edge = graph.outputs.first?.name else { return nil }
             for _ in 0..<32 {
                 guard let node = writers[edge] else { return nil }
+                if node.operation == "If", node.inputs.count > 1 {
+                    // An exporter's way to drop an axis if its length is 1: both branches give the depth on.
+                    edge = node.inputs[1]
+                    continue
+                }
                 guard passing.contains(node.operation) || isScaling(node) else {
                     return node.operation
                 }

@@ -75,6 +75,14 @@ import Testing
         #expect(model.card.sizeMultiple == wanted.multiple)
         #expect(model.card.outputKind == wanted.kind)
         let picture = PictureBuffer(format: PictureFormat(width: 96, height: 64))
+        picture.withMutableView { view in
+            for y in 0..<64 {
+                for x in 0..<96 {
+                    (view.planes.0 + y * view.strides.0 + x).storeBytes(
+                        of: UInt8((x * 7 + y * 13) % 220), as: UInt8.self)
+                }
+            }
+        }
         let map = try picture.withView { (view) throws in try model.estimate(view) }
         #expect(map.kind == wanted.kind)
         #expect(map.values.allSatisfy { $0.isFinite && $0 >= 0 })

@@ -27,9 +27,6 @@ public final class RunBatch: Sendable {
         self.cancellation = cancellation
         self.logger = logger
         network = try Network(configuration.model)
-        if !network.cardSource.isFile {
-            logger.notice("model \(network.name): \(network.cardSource.words)")
-        }
     }
 
     /// How far the input under way is; any thread may ask.

@@ -91,6 +91,7 @@ public final class RunJob: Sendable {
             target.input, configuration: configuration, cancellation: cancellation)
         report.inputs = [recording.reportInput(width: nil, height: nil)]
         let model = try network.makeModel(configuration, pool: pool)
+        if !network.cardSource.isFile { note("model \(network.name): \(network.cardSource.words)") }
         let outputs = try Outputs(
             target, recording: recording, configuration: configuration, network: network,
             card: model.card, threads: threads, tally: tally)
