@@ -47,7 +47,8 @@ def measure(arguments, network, path, precision, threads, contended):
     file = path.removesuffix(".onnx") + "_int8.onnx" if precision == "int8" else path
     if not os.path.exists(file):
         return None
-    engines = [e for e in ENGINES[precision] if not contended or e in CONTENDED]
+    engines = [e for e in ENGINES[precision]
+               if e not in arguments.without.split(",") and (not contended or e in CONTENDED)]
     worker = f"fathom={FATHOM} bench model {file} --threads {threads} --precision {precision} --worker"
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         command = [sys.executable, os.path.join(arguments.peers, "bench.py"), path, "--worker", worker,
@@ -202,6 +203,7 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--precisions", default=",".join(ENGINES))
     parser.add_argument("--contend", default="all", help="networks to measure beside an encoder, too: all, none, or names")
+    parser.add_argument("--without", default="", help="engines to leave out, such as torch, which loads for long")
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each worker's turn")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for one comparison")
