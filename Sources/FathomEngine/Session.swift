@@ -41,7 +41,7 @@ public final class Session: @unchecked Sendable {
         }
         let rewritten = try GraphPass.apply(
             to: graph, inputShapes: inputShapes,
-            disabled: options.disabledPasses.subtracting(Plan.choices))
+            disabled: options.disabledPasses, besides: Plan.choices)
         let plan = try Plan(
             rewritten, inputShapes: inputShapes, instructionSet: options.instructionSet,
             disabled: options.disabledPasses, precision: options.precision)

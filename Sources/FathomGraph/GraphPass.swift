@@ -20,17 +20,17 @@ public struct GraphPass: Sendable {
         inlineBranches, foldConstantsButWeights, removeIdentities, removeDeadNodes,
     ]
 
-    /// Applies all passes but those named in `disabled`.
+    /// Applies all passes but those named in `disabled`, which may name `choices` of whoever runs the graph, too.
     public static func apply(
-        to graph: Graph, inputShapes: [String: Shape], disabled: Set<String> = []
+        to graph: Graph, inputShapes: [String: Shape], disabled: Set<String> = [],
+        besides choices: Set<String> = []
     ) throws(FathomError) -> Graph {
-        if let unknown = disabled.sorted().first(where: { name in
-            !all.contains { $0.name == name }
-        }) {
+        let names = all.map(\.name) + choices.sorted()
+        if let unknown = disabled.sorted().first(where: { !names.contains($0) }) {
             throw FathomError(
                 .usage, operation: "disable", subject: "pass '\(unknown)'",
                 cause: "there is no such pass",
-                remedy: "Passes: \(all.map(\.name).joined(separator: ", "))")
+                remedy: "Passes: \(names.joined(separator: ", "))")
         }
         var graph = graph
         for pass in all where !disabled.contains(pass.name) {

@@ -2,6 +2,7 @@ import CAllocationCounter
 import FathomCore
 import FathomEngine
 import FathomGraph
+import Foundation
 import Synchronization
 import Testing
 
@@ -37,7 +38,10 @@ struct SessionPromiseTests {
     }
 
     @Test(
-        "a run allocates nothing", .enabled(if: allocation_counter_works() != 0),
+        "a run allocates nothing",
+        .enabled(
+            if: allocation_counter_works() != 0 || ProcessInfo.processInfo.environment["CI"] != nil,
+            "another malloc, such as a sanitizer's, stands before the counter"),
         arguments: [1, 2])
     func allocations(threads: Int) throws {
         let small = try network()

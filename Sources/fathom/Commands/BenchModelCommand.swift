@@ -14,16 +14,7 @@ struct BenchModelCommand: ParsableCommand {
     var model: String?
     @Option(help: ArgumentHelp("Input size where the file leaves it free.", valueName: "WxH"))
     var size: String?
-    @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
-    var threads: Int?
-    @Option(help: ArgumentHelp("fp32, bf16 or int8.", valueName: "precision"))
-    var precision: String?
-    @Option(help: ArgumentHelp("scalar, avx2 or avx512: the highest to use.", valueName: "set"))
-    var isa: String?
-    @Option(
-        name: .customLong("disable-pass"),
-        help: ArgumentHelp("A pass to leave out; once for each.", valueName: "name"))
-    var disablePass: [String] = []
+    @OptionGroup var engine: EngineOptions
     @Flag(help: "As JSON, with every node.")
     var json = false
     @Option(
@@ -37,9 +28,6 @@ struct BenchModelCommand: ParsableCommand {
     private static let mostNodes = 12
 
     func validate() throws {
-        guard threads.map({ (1...256).contains($0) }) ?? true else {
-            throw ValidationError("--threads takes 1 to 256")
-        }
         guard !worker || (trace == nil && !json) else {
             throw ValidationError("--worker goes with neither --trace nor --json")
         }
@@ -48,20 +36,10 @@ struct BenchModelCommand: ParsableCommand {
     func run() throws {
         var bench = ModelBench(model: model)
         bench.size = size
-        bench.threads = threads
-        if let precision {
-            guard let value = Precision(rawValue: precision) else {
-                throw ValidationError("--precision is fp32, bf16 or int8")
-            }
-            bench.precision = value
-        }
-        if let isa {
-            guard let value = InstructionSet(rawValue: isa) else {
-                throw ValidationError("--isa is scalar, avx2 or avx512")
-            }
-            bench.instructionSet = value
-        }
-        bench.disabledPasses = Set(disablePass)
+        bench.threads = engine.threads
+        bench.precision = try engine.precisionValue() ?? bench.precision
+        bench.instructionSet = try engine.instructionSet() ?? bench.instructionSet
+        bench.disabledPasses = Set(engine.disablePass)
         if worker { return try serve(bench) }
         bench.traceFile = trace
         let result = try bench.measure()

@@ -6,7 +6,7 @@ import Logging
 /// Networks: which there are, what is in one, running one as it is.
 struct ModelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look into networks, and run them on arrays.",
+        commandName: "model", abstract: "Look into networks; run, test, export and quantize them.",
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
@@ -69,16 +69,7 @@ struct ModelRunCommand: ParsableCommand {
         name: .customLong("output-dir"),
         help: ArgumentHelp("Where outputs go.", valueName: "folder"))
     var outputDir: String
-    @Option(help: ArgumentHelp("fp32, bf16, or int8.", valueName: "precision"))
-    var precision: String?
-    @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
-    var threads: Int?
-    @Option(help: ArgumentHelp("scalar, avx2 or avx512: the highest to use.", valueName: "set"))
-    var isa: String?
-    @Option(
-        name: .customLong("disable-pass"),
-        help: ArgumentHelp("A pass to leave out; once for each.", valueName: "name"))
-    var disablePass: [String] = []
+    @OptionGroup var engine: EngineOptions
 
     func run() throws {
         var job = ArrayRun(model: model, outputFolder: outputDir)
@@ -89,21 +80,11 @@ struct ModelRunCommand: ParsableCommand {
             }
             job.inputs[String(parts[0])] = String(parts[1])
         }
-        if let precision {
-            guard let value = Precision(rawValue: precision) else {
-                throw ValidationError("--precision is fp32, bf16 or int8")
-            }
-            job.precision = value
-        }
-        if let isa {
-            guard let value = InstructionSet(rawValue: isa) else {
-                throw ValidationError("--isa is scalar, avx2 or avx512")
-            }
-            job.instructionSet = value
-        }
-        job.threads = threads
+        job.precision = try engine.precisionValue() ?? job.precision
+        job.instructionSet = try engine.instructionSet() ?? job.instructionSet
+        job.threads = engine.threads
         job.logger = Logger(label: "fathom") { _ in TerminalLog(isQuiet: false, before: {}) }
-        job.disabledPasses = Set(disablePass)
+        job.disabledPasses = Set(engine.disablePass)
         for (name, path, shape) in try job.run() {
             print("\(name)  \(shape.dimensions.map(String.init).joined(separator: "×"))  \(path)")
         }
