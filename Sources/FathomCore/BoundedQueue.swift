@@ -58,6 +58,66 @@ public final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         }
     }
 
+    /// Puts the item in without ever waiting: when all places are taken, the oldest item makes room.
+    ///
+    /// - Returns: what did not stay: the oldest item, or `item` itself when the receiver has gone; `nil` as a rule.
+    @discardableResult
+    public func put(_ item: Element) -> Element? {
+        condition.withLock { () -> Element? in
+            guard !isCancelled && !isFinished else { return item }
+            var displaced: Element?
+            if count == capacity {
+                displaced = items[head]
+                items[head] = nil
+                head = (head + 1) % capacity
+                count -= 1
+            }
+            items[(head + count) % capacity] = item
+            count += 1
+            condition.wakeAll()
+            return displaced
+        }
+    }
+
+    /// What came of waiting for an item for a limited time.
+    public enum Receipt {
+        /// The next item.
+        case item(Element)
+        /// Nothing came in time.
+        case nothing
+        /// Nothing will come any more.
+        case end
+    }
+
+    /// As `receive()`, for at most `seconds`.
+    public func receive(seconds: Double) -> Receipt {
+        let deadline = SystemClock.monotonicNanoseconds + UInt64(max(0, seconds) * 1e9)
+        return condition.withLock { () -> Receipt in
+            while count == 0 && !isFinished && !isCancelled {
+                let now = SystemClock.monotonicNanoseconds
+                guard now < deadline else { return .nothing }
+                condition.wait(seconds: Double(deadline - now) / 1e9)
+            }
+            guard count > 0, let item = items[head] else { return .end }
+            items[head] = nil
+            head = (head + 1) % capacity
+            count -= 1
+            condition.wakeAll()
+            return .item(item)
+        }
+    }
+
+    /// Takes everything that waits, without waiting for more.
+    public func drain() -> [Element] {
+        condition.withLock { () -> [Element] in
+            let waiting = (0..<count).compactMap { items[(head + $0) % capacity] }
+            for index in items.indices { items[index] = nil }
+            count = 0
+            condition.wakeAll()
+            return waiting
+        }
+    }
+
     /// The sender's last word: what waits will still be received.
     public func finish() {
         condition.withLock {

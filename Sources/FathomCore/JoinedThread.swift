@@ -6,10 +6,14 @@ public final class JoinedThread: @unchecked Sendable {
 
     private var handle = pthread_t()
     private var isJoined = false
+    private let work: Work
 
-    private final class Work {
+    private final class Work: @unchecked Sendable {
+        // Sendable: `hasEnded` is guarded by `ending`.
         let name: String
         let body: @Sendable () -> Void
+        let ending = Condition()
+        var hasEnded = false
         init(name: String, body: @escaping @Sendable () -> Void) {
             self.name = name
             self.body = body
@@ -18,7 +22,7 @@ public final class JoinedThread: @unchecked Sendable {
 
     /// Starts `body` on a thread of its own; `name` shows in debuggers (15 bytes at most are kept).
     public init(name: String, _ body: @escaping @Sendable () -> Void) {
-        let work = Unmanaged.passRetained(Work(name: name, body: body))
+        work = Work(name: name, body: body)
         let status = pthread_create(
             &handle, nil,
             { argument in
@@ -26,8 +30,12 @@ public final class JoinedThread: @unchecked Sendable {
                 let work = Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
                 nameCurrentThread(work.name)
                 work.body()
+                work.ending.withLock {
+                    work.hasEnded = true
+                    work.ending.wakeAll()
+                }
                 return nil
-            }, work.toOpaque())
+            }, Unmanaged.passRetained(work).toOpaque())
         precondition(status == 0, "the system gives no more threads")
     }
 
@@ -35,6 +43,32 @@ public final class JoinedThread: @unchecked Sendable {
     public func join() {
         guard !isJoined else { return }
         pthread_join(handle, nil)
+        isJoined = true
+    }
+
+    /// Waits at most `seconds` for the end of the work.
+    ///
+    /// - Returns: `false` when it goes on: join it later, or `abandon()` it.
+    public func join(seconds: Double) -> Bool {
+        guard !isJoined else { return true }
+        let deadline = SystemClock.monotonicNanoseconds + UInt64(max(0, seconds) * 1e9)
+        let hasEnded = work.ending.withLock { () -> Bool in
+            while !work.hasEnded {
+                let now = SystemClock.monotonicNanoseconds
+                guard now < deadline else { return false }
+                work.ending.wait(seconds: Double(deadline - now) / 1e9)
+            }
+            return true
+        }
+        if hasEnded { join() }
+        return hasEnded
+    }
+
+    /// Lets go of a thread that sits in a call which nothing can end, such as the look-up of a host's name;
+    /// what it holds stays until the call returns, or the program ends.
+    public func abandon() {
+        guard !isJoined else { return }
+        pthread_detach(handle)
         isJoined = true
     }
 

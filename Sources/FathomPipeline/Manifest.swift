@@ -1,5 +1,6 @@
 import FathomCore
 import FathomDepth
+import FathomMedia
 import Foundation
 
 /// The first line of `manifest.jsonl`.
@@ -32,18 +33,6 @@ public struct ManifestHeader: Hashable, Sendable, Codable {
 
 /// A frame's line of `manifest.jsonl`.
 public struct ManifestFrame: Hashable, Sendable {
-    /// Where a wall time comes from.
-    public enum WallTimeSource: String, Hashable, Sendable {
-        /// A sender report of RTP.
-        case rtcp
-        /// The capture device's clock.
-        case capture
-        /// The moment it arrived here.
-        case arrival
-        /// The container's creation time and the frame's own.
-        case container
-    }
-
     /// Position among the files.
     public var index = 0
     /// The file's name.

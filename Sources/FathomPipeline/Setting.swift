@@ -9,6 +9,13 @@ public struct Setting<Configuration>: Sendable {
     /// Reads the text and sets the value.
     let apply: @Sendable (inout Configuration, String) throws(FathomError) -> Void
 
+    /// The same setting for a configuration that contains this one.
+    func within<Outer>(_ path: Setting<Outer>.Path<Configuration>) -> Setting<Outer> {
+        Setting<Outer>(key: key, isFlag: isFlag) { (outer, text) throws(FathomError) in
+            try apply(&outer[keyPath: path], text)
+        }
+    }
+
     typealias Path<Value> = WritableKeyPath<Configuration, Value> & Sendable
 
     /// Any text.
@@ -136,6 +143,6 @@ extension SettableConfiguration {
         throw FathomError(
             .usage, operation: "use", subject: "the setting '\(key)'",
             cause: "there is none of this name",
-            remedy: hint ?? "See 'fathom run --help' for all of them")
+            remedy: hint ?? "The program's --help lists them")
     }
 }

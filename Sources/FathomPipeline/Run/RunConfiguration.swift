@@ -156,7 +156,7 @@ public struct RunConfiguration: Sendable, SettableConfiguration {
     }
 
     /// `30`, `29.97` (taken as 2997/100), `30000/1001`; up to 1000 frames a second.
-    private static func readRate(_ text: String) -> Rational?? {
+    static func readRate(_ text: String) -> Rational?? {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         var rate: Rational?
         if parts.count == 2, let above = Int(parts[0]), let below = Int(parts[1]) {

@@ -1,0 +1,43 @@
+import FathomCore
+import FathomMedia
+import Synchronization
+
+/// One live source as its outputs see it: frames with depth, the source's own packets, and how it is.
+///
+/// Any thread may use it. A listener that is slow loses items of its own queue and stalls nobody.
+public final class LiveFeed: Sendable {
+    /// The source's number, from 0, in the order of the command line.
+    public let index: Int
+    /// Its address without a password.
+    public let name: String
+    /// Frames with their depth; while the source is away, the last one repeated with `lostFor`.
+    public let frames = Broadcast<LiveFrame>()
+    /// The source's own packets, video and sound, on the timeline.
+    public let packets = Broadcast<LivePacket>()
+    /// What is told about it.
+    let account: LiveAccount
+
+    private let last = Mutex<LiveFrame?>(nil)
+
+    init(index: Int, name: String, account: LiveAccount) {
+        self.index = index
+        self.name = name
+        self.account = account
+    }
+
+    /// The last frame that was published; `nil` before the first.
+    public var latest: LiveFrame? { last.withLock { $0 } }
+
+    /// How the source is now.
+    public var status: LiveStatus { account.status }
+
+    func publish(_ frame: LiveFrame) {
+        last.withLock { $0 = frame }
+        frames.publish(frame)
+    }
+
+    func finish() {
+        frames.finish()
+        packets.finish()
+    }
+}
