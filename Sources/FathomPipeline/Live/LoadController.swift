@@ -4,11 +4,11 @@ import FathomDepth
 ///
 /// It goes one step down as soon as a frame takes longer than there is time for, and one step up only after some
 /// seconds in which the larger size would have fitted with room to spare: it must not swing.
-struct LoadController {
+package struct LoadController {
     /// Long sides to choose from, largest first, in pixels.
-    let sizes: [Int]
+    package let sizes: [Int]
     /// The size in use, as a place in `sizes`.
-    private(set) var step = 0
+    package private(set) var step = 0
     private let budgetMs: Double
     private var meanMs: Double?
     private var frames = 0
@@ -28,7 +28,7 @@ struct LoadController {
     ///   - largest: the long side that the model has by itself.
     ///   - multiple: what sizes are whole multiples of.
     ///   - framesPerSecond: the rate to be reached.
-    init(largest: Int, multiple: Int, framesPerSecond: Double) {
+    package init(largest: Int, multiple: Int, framesPerSecond: Double) {
         var sizes: [Int] = []
         for scale in Self.scales {
             let size =
@@ -40,10 +40,10 @@ struct LoadController {
     }
 
     /// The long side to be used now.
-    var size: Int { sizes[step] }
+    package var size: Int { sizes[step] }
 
     /// Takes note of the time that a frame took; returns whether the size changed.
-    mutating func note(milliseconds: Double) -> Bool {
+    package mutating func note(milliseconds: Double) -> Bool {
         let mean = meanMs.map { $0 + (milliseconds - $0) * 0.2 } ?? milliseconds
         meanMs = mean
         frames += 1
