@@ -146,9 +146,7 @@ final class LiveAccount: Sendable {
             state.status.height = video?.height ?? 0
             return wasKnown ? away ?? 0 : nil
         }
-        let what =
-            "\(input.video.codec) \(video?.width ?? 0)×\(video?.height ?? 0)"
-            + input.effective.map { ", \($0)" }.joined()
+        let what = input.effective.joined(separator: ", ")
         let values: [(key: String, value: EventLog.Value)] = [
             ("codec", .text(input.video.codec)), ("width", .whole(video?.width ?? 0)),
             ("height", .whole(video?.height ?? 0)),
