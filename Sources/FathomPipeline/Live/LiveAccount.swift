@@ -165,7 +165,7 @@ final class LiveAccount: Sendable {
         let (event, isNew) = state.withLock { state in
             let wasPlaying = state.status.state == .playing
             state.status.state = state.hasPlayed ? .lost : .connecting
-            state.status.trouble = "\(failure.error)"
+            state.status.trouble = failure.error.words
             if wasPlaying { state.lostAt = SystemClock.monotonicNanoseconds }
             let isNew = state.causesTold.insert(failure.reason.rawValue).inserted
             return (wasPlaying ? LiveEvent.lost : .failed, isNew || wasPlaying)
