@@ -52,6 +52,15 @@ final class CodecParameters: @unchecked Sendable {
         guard avcodec_parameters_copy(pointer, source) >= 0 else { throw .outOfMemory("read") }
     }
 
+    /// What a decoder needs to know of an encoder's packets.
+    init(of encoder: UnsafePointer<AVCodecContext>) throws(FathomError) {
+        guard let pointer = avcodec_parameters_alloc() else { throw .outOfMemory("encode") }
+        self.pointer = pointer
+        guard avcodec_parameters_from_context(pointer, encoder) >= 0 else {
+            throw .outOfMemory("encode")
+        }
+    }
+
     deinit {
         var parameters: UnsafeMutablePointer<AVCodecParameters>? = pointer
         avcodec_parameters_free(&parameters)

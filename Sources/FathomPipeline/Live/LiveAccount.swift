@@ -5,7 +5,7 @@ import Histogram
 import Synchronization
 
 /// Keeps the account of one live source: counters, ages, states, outputs. Any thread may write and read.
-final class LiveAccount: Sendable {
+package final class LiveAccount: Sendable {
     /// Why a frame was not published.
     enum DropReason: String {
         /// A newer frame was there before it was taken.
@@ -38,7 +38,7 @@ final class LiveAccount: Sendable {
     private let started = SystemClock.monotonicNanoseconds
     private let state = Mutex(State())
 
-    init(index: Int, name: String, events: EventLog) {
+    package init(index: Int, name: String, events: EventLog) {
         self.events = events
         self.name = name
         state.withLock {
@@ -49,7 +49,7 @@ final class LiveAccount: Sendable {
 
     // MARK: Reading
 
-    var status: LiveStatus {
+    package var status: LiveStatus {
         let now = SystemClock.monotonicNanoseconds
         let (status, outputs, load) = state.withLock { state in
             var status = state.status
