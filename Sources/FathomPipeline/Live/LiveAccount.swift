@@ -73,7 +73,9 @@ package final class LiveAccount: Sendable {
 
     // MARK: Counting
 
-    func update(_ change: (inout LiveStatus) -> Void) { state.withLock { change(&$0.status) } }
+    package func update(_ change: (inout LiveStatus) -> Void) {
+        state.withLock { change(&$0.status) }
+    }
 
     /// Takes note of how to ask for the stages' load.
     func measureLoad(
