@@ -100,6 +100,13 @@ public final class VideoFrame: @unchecked Sendable {
             sampleAspectRatio: sampleAspectRatio, isKeyFrame: isKeyFrame, isDamaged: isDamaged)
     }
 
+    /// The same picture, known to be wrong in parts.
+    public func damaged() -> VideoFrame {
+        VideoFrame(
+            handle: handle, timestamp: timestamp, duration: duration, format: format,
+            sampleAspectRatio: sampleAspectRatio, isKeyFrame: isKeyFrame, isDamaged: true)
+    }
+
     private var mutableView: MutablePictureView {
         let frame = handle.pointer.pointee
         guard let luma = frame.data.0, let blue = frame.data.1, let red = frame.data.2 else {
