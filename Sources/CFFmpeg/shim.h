@@ -39,3 +39,9 @@ static const int fathom_error_protocol_not_found = AVERROR_PROTOCOL_NOT_FOUND;
 
 /// A four-letter tag as FFmpeg packs it.
 static inline uint32_t fathom_tag(char a, char b, char c, char d) { return MKTAG(a, b, c, d); }
+
+static const int fathom_error_http_bad_request = AVERROR_HTTP_BAD_REQUEST;
+static const int fathom_error_http_unauthorized = AVERROR_HTTP_UNAUTHORIZED;
+static const int fathom_error_http_forbidden = AVERROR_HTTP_FORBIDDEN;
+static const int fathom_error_http_not_found = AVERROR_HTTP_NOT_FOUND;
+static const int fathom_error_external = AVERROR_EXTERNAL;

@@ -1,0 +1,29 @@
+import FathomCore
+import Synchronization
+
+/// When FFmpeg has to give up what it is waiting in; asked by its interrupt callback, set before each call.
+final class LiveDeadline: Sendable {
+    private let moment = Atomic<UInt64>(.max)
+    private let isCancelled: @Sendable () -> Bool
+
+    /// No deadline yet; `isCancelled` ends everything at any time.
+    init(isCancelled: @escaping @Sendable () -> Bool) { self.isCancelled = isCancelled }
+
+    /// Allows what follows some seconds from now.
+    func allow(seconds: Double) {
+        let length = UInt64(max(0, min(seconds, 1e6)) * 1e9)
+        moment.store(SystemClock.monotonicNanoseconds + length, ordering: .relaxed)
+    }
+
+    /// Allows nothing any more.
+    func expire() { moment.store(0, ordering: .relaxed) }
+
+    /// Whether the time is over.
+    var hasPassed: Bool { SystemClock.monotonicNanoseconds >= moment.load(ordering: .relaxed) }
+
+    /// Whether the person ended the work.
+    var wasCancelled: Bool { isCancelled() }
+
+    /// For FFmpeg.
+    var interruption: Interruption { Interruption { self.hasPassed || self.wasCancelled } }
+}
