@@ -8,6 +8,9 @@ public enum SystemClock {
     /// Nanoseconds since 1970-01-01 UTC.
     public static var wallNanoseconds: UInt64 { read(CLOCK_REALTIME) }
 
+    /// Nanoseconds that the calling thread has spent on processors.
+    public static var threadNanoseconds: UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
     private static func read(_ clock: clockid_t) -> UInt64 {
         var time = timespec()
         clock_gettime(clock, &time)
@@ -44,3 +47,6 @@ public enum SystemClock {
         return usage
     }
 }
+
+/// Sleeps for some seconds; a signal may end it early.
+public func pause(seconds: Double) { usleep(UInt32(max(0, min(seconds, 60)) * 1e6)) }

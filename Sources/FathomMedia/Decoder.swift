@@ -18,6 +18,7 @@ public final class Decoder: @unchecked Sendable {
 
     private let subject: String
     private let threads: Int
+    private let delay: DecodingDelay
     private let timeBase: Rational
     private var codec: CodecHandle
     private var times: TimestampRepair
@@ -44,20 +45,23 @@ public final class Decoder: @unchecked Sendable {
             stream, parameters: CodecParameters(copying: parameters), subject: demuxer.info.path,
             threads: threads)
         mayLackIndex =
-            demuxer.input == .standardInput && !InputContext.isStandardInputAFile
+            demuxer.input == .standardInput && !ByteSource.isStandardInputAFile
             && demuxer.info.container.contains("mov")
     }
 
     init(
-        _ stream: StreamInfo, parameters: CodecParameters, subject: String, threads: Int
+        _ stream: StreamInfo, parameters: CodecParameters, subject: String, threads: Int,
+        delay: DecodingDelay = .forSpeed
     ) throws(FathomError) {
         MediaLog.install()
         self.stream = stream
         self.subject = subject
         self.threads = max(1, threads)
+        self.delay = delay
         timeBase = stream.timeBase
         codec = try CodecHandle(
-            parameters, timeBase: timeBase.ffmpeg, threads: self.threads, subject: subject)
+            parameters, timeBase: timeBase.ffmpeg, threads: self.threads, delay: delay,
+            subject: subject)
         times = TimestampRepair(timeBase: timeBase, frameRate: stream.video?.frameRate)
     }
 
@@ -72,7 +76,8 @@ public final class Decoder: @unchecked Sendable {
             frames = try finish()
             earlierComplaints += codec.log.count
             codec = try CodecHandle(
-                parameters, timeBase: timeBase.ffmpeg, threads: threads, subject: subject)
+                parameters, timeBase: timeBase.ffmpeg, threads: threads, delay: delay,
+                subject: subject)
         }
         if packet.pointer.pointee.flags & AV_PKT_FLAG_DISCARD == 0,
             packet.pointer.pointee.pts != noTimestamp
@@ -181,6 +186,14 @@ public final class Decoder: @unchecked Sendable {
     }
 }
 
+/// How many packets a decoder may wait for before it gives a frame.
+enum DecodingDelay {
+    /// As many as make it fast: one for each thread.
+    case forSpeed
+    /// None, but for what the order of the frames demands.
+    case low
+}
+
 /// Owns an open decoder of FFmpeg.
 final class CodecHandle {
     let pointer: UnsafeMutablePointer<AVCodecContext>
@@ -189,7 +202,8 @@ final class CodecHandle {
     let log = DecoderLog()
 
     init(
-        _ parameters: CodecParameters, timeBase: AVRational, threads: Int, subject: String
+        _ parameters: CodecParameters, timeBase: AVRational, threads: Int, delay: DecodingDelay,
+        subject: String
     ) throws(FathomError) {
         codecID = parameters.pointer.pointee.codec_id
         let name = String(cString: avcodec_get_name(codecID))
@@ -209,7 +223,12 @@ final class CodecHandle {
         context.pointee.pkt_timebase = timeBase
         context.pointee.max_pixels = Int64(InputContext.maximumPixels)
         context.pointee.thread_count = Int32(threads)
-        context.pointee.thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE
+        switch delay {
+        case .forSpeed: context.pointee.thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE
+        case .low:
+            context.pointee.thread_type = FF_THREAD_SLICE
+            context.pointee.flags |= AV_CODEC_FLAG_LOW_DELAY
+        }
         context.pointee.opaque = Unmanaged.passUnretained(log).toOpaque()
         if codecID == AV_CODEC_ID_EXR {
             // Its samples are linear light; everything behind expects a display's curve.

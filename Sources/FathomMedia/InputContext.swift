@@ -29,7 +29,9 @@ final class InputContext {
 
     let pointer: UnsafeMutablePointer<AVFormatContext>
     private let interruption: Interruption
-    private var standardInput: UnsafeMutablePointer<AVIOContext>?
+    /// FFmpeg's view of bytes that Fathom reads itself, and where they come from.
+    private var bytes: UnsafeMutablePointer<AVIOContext>?
+    private let byteSource: ByteSource?
 
     /// Opens a file, an address or (with nil) standard input, and looks at the streams.
     init(
@@ -44,10 +46,9 @@ final class InputContext {
         if format != nil { avdevice_register_all() }
         guard let context = avformat_alloc_context() else { throw .outOfMemory("open") }
         context.pointee.interrupt_callback = interruption.callback
-        if path == nil {
-            standardInput = try Self.openStandardInput(interruption)
-            context.pointee.pb = standardInput
-        }
+        byteSource = path == nil ? ByteSource.standardInput(interruption) : nil
+        bytes = try byteSource?.open()
+        if let bytes { context.pointee.pb = bytes }
         var dictionary: OpaquePointer?
         defer { av_dict_free(&dictionary) }
         for (key, value) in options { av_dict_set(&dictionary, key, value, 0) }
@@ -59,7 +60,7 @@ final class InputContext {
         let code = avformat_open_input(
             &opened, url, format.flatMap { av_find_input_format($0) }, &dictionary)
         guard code >= 0, let opened else {
-            Self.free(&standardInput)
+            ByteSource.free(&bytes)
             throw Self.openError(code, subject: subject, path: path, interruption: interruption)
         }
         pointer = opened
@@ -79,10 +80,21 @@ final class InputContext {
         }
     }
 
+    /// Takes over what is open.
+    init(
+        _ pointer: UnsafeMutablePointer<AVFormatContext>, interruption: Interruption,
+        bytes: UnsafeMutablePointer<AVIOContext>?, byteSource: ByteSource?
+    ) {
+        self.pointer = pointer
+        self.interruption = interruption
+        self.bytes = bytes
+        self.byteSource = byteSource
+    }
+
     deinit {
         var context: UnsafeMutablePointer<AVFormatContext>? = pointer
         avformat_close_input(&context)
-        Self.free(&standardInput)
+        ByteSource.free(&bytes)
     }
 
     func stream(_ index: Int) -> UnsafeMutablePointer<AVStream>? {
@@ -96,7 +108,7 @@ final class InputContext {
     }
 
     /// FFmpeg opens decoders to learn what containers don't say: they get the limit on sizes, too.
-    private static func findStreams(_ context: UnsafeMutablePointer<AVFormatContext>) -> Int32 {
+    static func findStreams(_ context: UnsafeMutablePointer<AVFormatContext>) -> Int32 {
         let count = Int(context.pointee.nb_streams)
         var options = [OpaquePointer?](repeating: nil, count: max(count, 1))
         for index in 0..<count {
@@ -169,65 +181,5 @@ final class InputContext {
         let size = message[start.upperBound...].prefix { $0 != " " }
         guard size.contains("x"), size.allSatisfy({ $0.isNumber || $0 == "x" }) else { return nil }
         return size.split(separator: "x").joined(separator: "×")
-    }
-
-    // MARK: Standard input
-
-    private static func openStandardInput(
-        _ interruption: Interruption
-    ) throws(FathomError) -> UnsafeMutablePointer<AVIOContext> {
-        let size = 65536
-        guard let buffer = av_malloc(size) else { throw .outOfMemory("open") }
-        let context = avio_alloc_context(
-            buffer.assumingMemoryBound(to: UInt8.self), Int32(size), 0,
-            Unmanaged.passUnretained(interruption).toOpaque(),
-            { opaque, target, count in
-                guard let opaque, let target else { return fathom_error_io }
-                let interruption = Unmanaged<Interruption>.fromOpaque(opaque).takeUnretainedValue()
-                return InputContext.readStandardInput(target, count, interruption)
-            }, nil,
-            isStandardInputAFile
-                ? { _, offset, whence in InputContext.seekStandardInput(offset, whence) } : nil)
-        guard let context else {
-            av_free(buffer)
-            throw .outOfMemory("open")
-        }
-        return context
-    }
-
-    /// Whether standard input is a file that a shell opened, where one can go back and forth.
-    static var isStandardInputAFile: Bool {
-        var status = stat()
-        return fstat(0, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-    }
-
-    private static func seekStandardInput(_ offset: Int64, _ whence: Int32) -> Int64 {
-        var status = stat()
-        if whence == AVSEEK_SIZE {
-            return fstat(0, &status) == 0 ? Int64(status.st_size) : -1
-        }
-        return Int64(lseek(0, off_t(offset), whence & ~AVSEEK_FORCE))
-    }
-
-    /// Waits in short steps, so that an interruption is noticed while nothing arrives.
-    private static func readStandardInput(
-        _ target: UnsafeMutablePointer<UInt8>, _ count: Int32, _ interruption: Interruption
-    ) -> Int32 {
-        while !interruption.isCancelled() {
-            var descriptor = pollfd(fd: 0, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&descriptor, 1, 100)
-            if ready == 0 || (ready < 0 && errno == EINTR) { continue }
-            let got = Glibc.read(0, target, Int(count))
-            if got < 0 && errno == EINTR { continue }
-            if got < 0 { return fathom_error_of_errno(errno) }
-            return got == 0 ? fathom_error_end_of_file : Int32(got)
-        }
-        return fathom_error_exit
-    }
-
-    private static func free(_ context: inout UnsafeMutablePointer<AVIOContext>?) {
-        guard let found = context else { return }
-        av_freep(&found.pointee.buffer)
-        avio_context_free(&context)
     }
 }

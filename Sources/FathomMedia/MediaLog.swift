@@ -25,6 +25,7 @@ public enum MediaLog {
                 context, level, format, arguments, &line, Int32(line.count), &prefix)
             let message = MediaLog.cleaned(text(line))
             MediaLog.note(message, isError: level <= AV_LOG_ERROR)
+            ThreadMessages.note(message)
             if level <= AV_LOG_ERROR { DecoderLog.note(message, context) }
         }
     }()
@@ -85,5 +86,33 @@ final class DecoderLog: @unchecked Sendable {
             state.count += 1
             if state.first == nil { state.first = message }
         }
+    }
+}
+
+/// What FFmpeg says on one thread while work is done there: several sources are open at once, and a failure's reason
+/// must not be taken from what is said about another one.
+final class ThreadMessages {
+    private(set) var messages: [String] = []
+
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        pthread_key_create(&key, nil)
+        return key
+    }()
+
+    /// Does work and gives it the list of what FFmpeg says on this thread from now on.
+    static func collect<R, E: Error>(_ work: (ThreadMessages) throws(E) -> R) throws(E) -> R {
+        let collected = ThreadMessages()
+        let before = pthread_getspecific(key)
+        pthread_setspecific(key, Unmanaged.passUnretained(collected).toOpaque())
+        defer { pthread_setspecific(key, before) }
+        return try work(collected)
+    }
+
+    static func note(_ message: String) {
+        guard !message.isEmpty, let collector = pthread_getspecific(key) else { return }
+        let collected = Unmanaged<ThreadMessages>.fromOpaque(collector).takeUnretainedValue()
+        if collected.messages.count == MediaLog.capacity { collected.messages.removeFirst() }
+        collected.messages.append(message)
     }
 }

@@ -34,6 +34,9 @@ public final class Packet: @unchecked Sendable {
     /// Size in bytes.
     public var size: Int { Int(pointer.pointee.size) }
 
+    /// Whether something of it, or beside it, was lost on the way.
+    public var isDamaged: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
+
     /// Whether decoding can begin here.
     public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }
 }

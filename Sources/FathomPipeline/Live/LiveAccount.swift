@@ -1,5 +1,6 @@
 import FathomCore
 import FathomMedia
+import Foundation
 import Histogram
 import Synchronization
 
@@ -13,6 +14,8 @@ package final class LiveAccount: Sendable {
         case age
         /// The work ended before its turn.
         case end
+        /// Its time is not after that of the frame before it.
+        case time
     }
 
     private struct State {
@@ -23,6 +26,9 @@ package final class LiveAccount: Sendable {
         var arrivals = RecentValues(seconds: 5)
         var lastPacket: UInt64?
         var dropsTold: [String: Int] = [:]
+        var hasPlayed = false
+        var lostAt: UInt64?
+        var causesTold: Set<String> = []
         var outputs: [OutputAccount] = []
         var load: @Sendable () -> (load: [String: Double], limiting: String?) = { ([:], nil) }
     }
@@ -78,14 +84,22 @@ package final class LiveAccount: Sendable {
 
     func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
 
-    func frameDecoded(at time: UInt64, width: Int, height: Int, isDamaged: Bool) {
+    func frameDecoded(at time: UInt64) {
         state.withLock { state in
             state.status.framesIn += 1
             state.arrivals.add(0, at: time)
         }
     }
 
-    func dropped(_ count: Int = 1, _ reason: DropReason) {
+    /// Frames that were thrown away before they were decoded.
+    func discarded(_ count: Int) {
+        state.withLock { $0.status.framesIn += count }
+        dropped(.slow, count)
+    }
+
+    func decoderErrors(_ count: Int) { state.withLock { $0.status.decodeErrors += count } }
+
+    func dropped(_ reason: DropReason, _ count: Int = 1) {
         guard count > 0 else { return }
         state.withLock { state in
             state.status.framesDropped += count
@@ -111,6 +125,63 @@ package final class LiveAccount: Sendable {
         let output = OutputAccount(name: name, source: self.name, events: events)
         state.withLock { $0.outputs.append(output) }
         return output
+    }
+
+    // MARK: Coming and going
+
+    /// The source plays.
+    func connected(_ input: LiveInput) {
+        let video = input.video.video
+        let away = state.withLock { state -> Double? in
+            let away = state.lostAt.map { Double(SystemClock.monotonicNanoseconds - $0) / 1e9 }
+            let wasKnown = state.hasPlayed
+            if wasKnown { state.status.reconnects += 1 }
+            state.hasPlayed = true
+            state.lostAt = nil
+            state.causesTold = []
+            state.status.state = .playing
+            state.status.trouble = nil
+            state.status.codec = input.video.codec
+            state.status.width = video?.width ?? 0
+            state.status.height = video?.height ?? 0
+            return wasKnown ? away ?? 0 : nil
+        }
+        let what = input.effective.joined(separator: ", ")
+        let values: [(key: String, value: EventLog.Value)] = [
+            ("codec", .text(input.video.codec)), ("width", .whole(video?.width ?? 0)),
+            ("height", .whole(video?.height ?? 0)),
+        ]
+        if let away {
+            events.note(
+                .recovered, source: name, [("seconds", .number(away))] + values,
+                sentence: "\(name) is back after \(String(format: "%.1f", away)) s: \(what)")
+        } else {
+            events.note(.connected, source: name, values, sentence: "\(name) plays: \(what)")
+        }
+    }
+
+    /// The source is away, or can't be opened; each cause is told once until it plays again.
+    func lost(_ failure: LiveFailure) {
+        let (event, isNew) = state.withLock { state in
+            let wasPlaying = state.status.state == .playing
+            state.status.state = state.hasPlayed ? .lost : .connecting
+            state.status.trouble = "\(failure.error)"
+            if wasPlaying { state.lostAt = SystemClock.monotonicNanoseconds }
+            let isNew = state.causesTold.insert(failure.reason.rawValue).inserted
+            return (wasPlaying ? LiveEvent.lost : .failed, isNew || wasPlaying)
+        }
+        guard isNew else { return }
+        events.note(
+            event, source: name,
+            [("reason", .text(failure.reason.rawValue)), ("cause", .text(failure.error.cause))],
+            sentence: "\(failure.error)")
+    }
+
+    /// For how long the source has been away; `nil` while it plays, and before it ever did.
+    var lostSeconds: Double? {
+        state.withLock { state in
+            state.lostAt.map { Double(SystemClock.monotonicNanoseconds - $0) / 1e9 }
+        }
     }
 
     // MARK: Events that sum up

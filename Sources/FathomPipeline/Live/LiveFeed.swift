@@ -33,9 +33,17 @@ public final class LiveFeed: Sendable {
     /// How the source is now.
     public var status: LiveStatus { account.status }
 
+    /// Hands a frame to all who listen. Times rise strictly, so that every output can rely on it.
     package func publish(_ frame: LiveFrame) {
-        last.withLock { $0 = frame }
-        frames.publish(frame)
+        let isLater = last.withLock { last in
+            if let last, frame.picture.timestamp <= last.picture.timestamp { return false }
+            last = frame
+            return true
+        }
+        if frame.lostFor == nil {
+            if isLater { account.published(frame) } else { account.dropped(.time) }
+        }
+        if isLater { frames.publish(frame) }
     }
 
     package func finish() {

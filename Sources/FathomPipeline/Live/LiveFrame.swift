@@ -43,4 +43,12 @@ public struct LiveFrame: Sendable {
     public var flags: DepthFlags {
         picture.isDamaged ? depth.flags.union(.damaged) : depth.flags
     }
+
+    /// The same frame at another time, while the source has been away for some seconds.
+    func repeated(at time: Timestamp, lostFor seconds: Double) -> LiveFrame {
+        LiveFrame(
+            number: number, picture: picture.retimed(to: time, duration: 0), depth: depth,
+            arrival: arrival, published: published, wallTime: wallTime, followsGap: true,
+            lostFor: seconds)
+    }
 }

@@ -75,7 +75,8 @@ public struct LiveStatus: Sendable, Codable {
     public var framesOut = 0
     /// Frames dropped before publication, for any reason.
     public var framesDropped = 0
-    /// Why frames were dropped: `slow` (a newer one was there), `age` (older than `--max-age`), `end`.
+    /// Why frames were dropped: `slow` (a newer one was there), `age` (older than `--max-age`), `time` (not after the
+    /// frame before it), `end`.
     public var drops: [String: Int] = [:]
     /// Frames published although the decoder found them damaged.
     public var framesDamaged = 0
