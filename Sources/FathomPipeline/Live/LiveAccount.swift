@@ -73,7 +73,9 @@ package final class LiveAccount: Sendable {
 
     // MARK: Counting
 
-    func update(_ change: (inout LiveStatus) -> Void) { state.withLock { change(&$0.status) } }
+    package func update(_ change: (inout LiveStatus) -> Void) {
+        state.withLock { change(&$0.status) }
+    }
 
     /// Takes note of how to ask for the stages' load.
     func measureLoad(
@@ -165,7 +167,7 @@ package final class LiveAccount: Sendable {
         let (event, isNew) = state.withLock { state in
             let wasPlaying = state.status.state == .playing
             state.status.state = state.hasPlayed ? .lost : .connecting
-            state.status.trouble = "\(failure.error)"
+            state.status.trouble = failure.error.words
             if wasPlaying { state.lostAt = SystemClock.monotonicNanoseconds }
             let isNew = state.causesTold.insert(failure.reason.rawValue).inserted
             return (wasPlaying ? LiveEvent.lost : .failed, isNew || wasPlaying)

@@ -90,7 +90,7 @@ final class LiveSource: Sendable {
 
     private func fail(_ error: FathomError) {
         ending.withLock { if $0.failure == nil { $0.failure = error } }
-        account.update { $0.trouble = "\(error)" }
+        account.update { $0.trouble = error.words }
         cancellation.cancel()
     }
 
