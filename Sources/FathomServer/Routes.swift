@@ -171,10 +171,11 @@ struct Routes: Sendable {
         return .now(HTTPResponse(type: "video/mp2t", body: .bytes(bytes)))
     }
 
-    /// N of `/hls/N.ts`.
+    /// N of `/hls/segment-N.ts`.
     private static func segmentNumber(_ path: String) -> Int? {
-        guard path.hasPrefix("/hls/"), path.hasSuffix(".ts") else { return nil }
-        let digits = path.dropFirst(5).dropLast(3)
+        let beginning = "/hls/segment-"
+        guard path.hasPrefix(beginning), path.hasSuffix(".ts") else { return nil }
+        let digits = path.dropFirst(beginning.count).dropLast(3)
         guard (1...15).contains(digits.count), digits.utf8.allSatisfy({ (48...57).contains($0) })
         else { return nil }
         return Int(digits)

@@ -76,9 +76,11 @@ final class LiveView: Sendable {
             pictures.finish()
             published()
         }
-        if let frame = feed.latest { show(frame, painter) }
+        var rate = feed.status.outputRate
+        if let frame = feed.latest, !show(frame, painter, rate) { return }
         var spoke = SystemClock.monotonicNanoseconds
         var wanted = spoke
+        var rated = spoke
         while !stopping.isCancelled {
             let receipt = frames.next(seconds: 0.1)
             let now = SystemClock.monotonicNanoseconds
@@ -89,7 +91,11 @@ final class LiveView: Sendable {
                 guard viewers > 0, seconds(spoke, now) >= 0.9 / Self.mostPicturesASecond else {
                     continue
                 }
-                guard show(frame, painter) else { return }
+                if seconds(rated, now) > 1 {
+                    rate = feed.status.outputRate
+                    rated = now
+                }
+                guard show(frame, painter, rate) else { return }
                 spoke = now
             case .nothing:
                 guard seconds(spoke, now) > Self.secondsBetweenRepeats,
@@ -107,10 +113,10 @@ final class LiveView: Sendable {
         to > from ? Double(to - from) / 1e9 : 0
     }
 
-    @discardableResult
-    private func show(_ frame: LiveFrame, _ painter: ViewPainter) -> Bool {
+    /// Draws a frame for all; `false` when that can't be done.
+    private func show(_ frame: LiveFrame, _ painter: ViewPainter, _ rate: Double) -> Bool {
         do throws(FathomError) {
-            let jpeg = try painter.jpeg(of: frame)
+            let jpeg = try painter.jpeg(of: frame, framesPerSecond: rate)
             var part = Array(
                 """
                 Content-Type: image/jpeg\r
