@@ -141,6 +141,7 @@ let package = Package(
         tests("FathomPipelineTests", ["CDefaultModel"]),
         tests("FathomScenesTests"),
         tests("CommandTests"),
+        tests("LiveTests", ["CFFmpeg"]),
     ],
     swiftLanguageModes: [.v6]
 )
