@@ -44,6 +44,8 @@ public final class DecodedFrame: @unchecked Sendable {
         self.isDamaged = isDamaged
     }
 
+    /// Whether decoding can begin at it.
+    public var isKeyFrame: Bool { handle.pointer.pointee.key_frame != 0 }
     /// Width in pixels, as stored.
     public var width: Int { Int(handle.pointer.pointee.width) }
     /// Height in pixels, as stored.

@@ -121,6 +121,7 @@ enum LiveSummary {
                 "\(source.name): \(source.framesIn) frames in, \(source.framesOut) out, "
                     + "\(source.framesDropped) dropped\(drops.isEmpty ? "" : " (\(drops))")"
                     + (source.reconnects > 0 ? ", \(source.reconnects) reconnects" : ""))
+            guard source.framesOut > 0 else { continue }
             let age = source.ageMs
             Terminal.error(
                 String(

@@ -5,7 +5,7 @@ import Histogram
 import Synchronization
 
 /// Keeps the account of one live source: counters, ages, states, outputs. Any thread may write and read.
-final class LiveAccount: Sendable {
+package final class LiveAccount: Sendable {
     /// Why a frame was not published.
     enum DropReason: String {
         /// A newer frame was there before it was taken.
@@ -38,7 +38,7 @@ final class LiveAccount: Sendable {
     private let started = SystemClock.monotonicNanoseconds
     private let state = Mutex(State())
 
-    init(index: Int, name: String, events: EventLog) {
+    package init(index: Int, name: String, events: EventLog) {
         self.events = events
         self.name = name
         state.withLock {
@@ -49,7 +49,7 @@ final class LiveAccount: Sendable {
 
     // MARK: Reading
 
-    var status: LiveStatus {
+    package var status: LiveStatus {
         let now = SystemClock.monotonicNanoseconds
         let (status, outputs, load) = state.withLock { state in
             var status = state.status
@@ -73,7 +73,9 @@ final class LiveAccount: Sendable {
 
     // MARK: Counting
 
-    func update(_ change: (inout LiveStatus) -> Void) { state.withLock { change(&$0.status) } }
+    package func update(_ change: (inout LiveStatus) -> Void) {
+        state.withLock { change(&$0.status) }
+    }
 
     /// Takes note of how to ask for the stages' load.
     func measureLoad(
@@ -146,9 +148,7 @@ final class LiveAccount: Sendable {
             state.status.height = video?.height ?? 0
             return wasKnown ? away ?? 0 : nil
         }
-        let what =
-            "\(input.video.codec) \(video?.width ?? 0)×\(video?.height ?? 0)"
-            + input.effective.map { ", \($0)" }.joined()
+        let what = input.effective.joined(separator: ", ")
         let values: [(key: String, value: EventLog.Value)] = [
             ("codec", .text(input.video.codec)), ("width", .whole(video?.width ?? 0)),
             ("height", .whole(video?.height ?? 0)),
@@ -167,7 +167,7 @@ final class LiveAccount: Sendable {
         let (event, isNew) = state.withLock { state in
             let wasPlaying = state.status.state == .playing
             state.status.state = state.hasPlayed ? .lost : .connecting
-            state.status.trouble = "\(failure.error)"
+            state.status.trouble = failure.error.words
             if wasPlaying { state.lostAt = SystemClock.monotonicNanoseconds }
             let isNew = state.causesTold.insert(failure.reason.rawValue).inserted
             return (wasPlaying ? LiveEvent.lost : .failed, isNew || wasPlaying)

@@ -15,11 +15,13 @@ public final class LiveFeed: Sendable {
     /// The source's own packets, video and sound, on the timeline.
     public let packets = Broadcast<LivePacket>()
     /// What is told about it.
-    let account: LiveAccount
+    package let account: LiveAccount
+    /// Pictures of it, encoded for those who want them.
+    let encoders = LiveEncoders()
 
     private let last = Mutex<LiveFrame?>(nil)
 
-    init(index: Int, name: String, account: LiveAccount) {
+    package init(index: Int, name: String, account: LiveAccount) {
         self.index = index
         self.name = name
         self.account = account
@@ -32,7 +34,7 @@ public final class LiveFeed: Sendable {
     public var status: LiveStatus { account.status }
 
     /// Hands a frame to all who listen. Times rise strictly, so that every output can rely on it.
-    func publish(_ frame: LiveFrame) {
+    package func publish(_ frame: LiveFrame) {
         let isLater = last.withLock { last in
             if let last, frame.picture.timestamp <= last.picture.timestamp { return false }
             last = frame
@@ -44,7 +46,7 @@ public final class LiveFeed: Sendable {
         if isLater { frames.publish(frame) }
     }
 
-    func finish() {
+    package func finish() {
         frames.finish()
         packets.finish()
     }

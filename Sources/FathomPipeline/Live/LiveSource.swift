@@ -90,7 +90,7 @@ final class LiveSource: Sendable {
 
     private func fail(_ error: FathomError) {
         ending.withLock { if $0.failure == nil { $0.failure = error } }
-        account.update { $0.trouble = "\(error)" }
+        account.update { $0.trouble = error.words }
         cancellation.cancel()
     }
 
@@ -148,7 +148,7 @@ final class LiveSource: Sendable {
         do throws(FathomError) {
             _ = try input.makeDecoder(threads: 1)
         } catch {
-            throw LiveFailure(reason: .unsupportedCodec, error: error)
+            throw LiveFailure(.unsupportedCodec, error)
         }
         return input
     }
@@ -162,6 +162,7 @@ final class LiveSource: Sendable {
             readMeter.record(nanoseconds: SystemClock.threadNanoseconds - start)
             account.packetArrived(at: packet.arrival)
             backoff.reset()
+            if packet.followsGap { account.update { $0.clockJumps = timeline.clockJumps } }
             feed.packets.publish(packet)
             guard packet.stream.info.kind == .video else { continue }
             if needsKeyFrame, !packet.packet.isKey {
@@ -184,7 +185,8 @@ final class LiveSource: Sendable {
     /// Publishes the last picture once more, marked, while there is nothing newer; called a few times a second.
     func keepAlive() {
         guard let seconds = account.lostSeconds, let last = feed.latest else { return }
-        let time = timeline.timestamp(at: SystemClock.monotonicNanoseconds)
+        let ticks = timeline.ticks(at: SystemClock.monotonicNanoseconds)
+        let time = Timestamp(ticks, LiveTimeline.timeBase)
         guard time > last.picture.timestamp else { return }
         feed.publish(last.repeated(at: time, lostFor: seconds))
     }

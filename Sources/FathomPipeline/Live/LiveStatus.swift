@@ -51,6 +51,11 @@ public struct OutputStatus: Sendable, Codable {
     }
 }
 
+extension FathomError {
+    /// Cause and remedy, for places that show what it is about anyway.
+    var words: String { remedy.isEmpty ? cause : "\(cause). \(remedy)" }
+}
+
 /// All that is known of one live source at one moment: for the progress line, `/state.json`, `/metrics` and the report.
 public struct LiveStatus: Sendable, Codable {
     /// Its number, from 0, in the order of the command line.
