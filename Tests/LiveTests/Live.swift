@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// Everything that plays against real cameras and servers. One after the other: each takes the whole machine.
@@ -32,4 +33,13 @@ func waitForBytes(_ count: Int, in path: () -> String?) -> Bool {
         else { return false }
         return size >= count
     }
+}
+
+/// Something that happens once.
+final class Flag: Sendable {
+    private let state = Mutex(false)
+
+    var isSet: Bool { state.withLock { $0 } }
+
+    func set() { state.withLock { $0 = true } }
 }
