@@ -151,6 +151,7 @@ let package = Package(
             name: "serve-synthetic", dependencies: using("Fathom") + ["TestSupport", logging],
             path: "Tests/ServeSynthetic", swiftSettings: swiftSettings),
         tests("CommandTests"),
+        tests("LiveTests", ["CFFmpeg"]),
     ],
     swiftLanguageModes: [.v6]
 )
