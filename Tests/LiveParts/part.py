@@ -33,7 +33,7 @@ def say_on(stream):
 
 
 def at_end(action):
-    """Has something done before the part ends; the last one first."""
+    """Has something done when the part ends, after its children; the last one first."""
     _endings.append(action)
 
 
@@ -49,6 +49,7 @@ def stop(child, patience=3):
     """Ends a child: by TERM, after `patience` seconds by KILL."""
     if child.poll() is None:
         child.terminate()
+        child.send_signal(signal.SIGCONT)
         try:
             child.wait(patience)
         except subprocess.TimeoutExpired:
@@ -62,10 +63,10 @@ def end(status=0):
     """Ends the part from any thread, once."""
     if not _ending.acquire(blocking=False):
         threading.Event().wait()
-    for action in reversed(_endings):
-        action()
     for child in list(_children):
         stop(child)
+    for action in reversed(_endings):
+        action()
     sys.stdout.flush()
     os._exit(status)
 

@@ -11,7 +11,7 @@ final class PushOutput: LiveOutput {
     private let logger: Logger
     private let account: OutputAccount
     private let threads = OutputThreads()
-    private let deadline = WriteDeadline()
+    private let deadline = LiveDeadline()
     private let isConnected = Atomic<Bool>(false)
     private let bytes = Atomic<Int64>(0)
 
