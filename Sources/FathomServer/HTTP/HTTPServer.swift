@@ -146,7 +146,7 @@ func neverWaiting(_ descriptor: Int32) {
 /// Lets the calling thread have less of a busy processor than those that the sources depend on.
 func giveWay() {
     // On Linux this is of the thread alone.
-    setpriority(PRIO_PROCESS, 0, 5)
+    setpriority(Int32(PRIO_PROCESS.rawValue), 0, 5)
 }
 
 /// Carries the loop to its thread.
