@@ -14,7 +14,8 @@ let reachable = true;
 const params = new URLSearchParams(location.search);
 if (params.has("token")) { // it is a cookie by now, and need not stand in the address
   params.delete("token");
-  history.replaceState(null, "", location.pathname + (params.size ? "?" + params : "") + location.hash);
+  const rest = params.toString();
+  history.replaceState(null, "", location.pathname + (rest ? "?" + rest : "") + location.hash);
 }
 
 // --- What is chosen -------------------------------------------------------------------------------------------------
@@ -104,7 +105,9 @@ const stream = {
     const layout = new URLSearchParams(address.split("?")[1]).get("layout");
     let trouble = "The stream ended.";
     try {
-      const answer = await fetch(address, { signal: abort.signal });
+      // As plain bytes: some browsers take a multipart answer apart before a script sees it.
+      const headers = { Accept: "application/octet-stream" };
+      const answer = await fetch(address, { signal: abort.signal, headers });
       if (!answer.ok) throw new Error((await answer.text()).trim());
       await this.read(answer.body.getReader(), layout);
     } catch (error) {

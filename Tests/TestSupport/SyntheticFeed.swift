@@ -40,6 +40,23 @@ public final class SyntheticFeed: Sendable {
         }
     }
 
+    /// Stages at work and outputs, made up as well.
+    public func showWork() {
+        let account = feed.account
+        account.measureLoad { (["decode": 0.12, "depth": 0.71, "network": 0.66], "depth") }
+        let push = account.addOutput("push rtsp://server.example/depth")
+        push.works()
+        push.update {
+            $0.written = 1234; $0.bytes = 5_600_000
+        }
+        let record = account.addOutput("record /recordings")
+        record.failed(
+            FathomError(
+                operation: "write", subject: "/recordings", cause: "No space left on device",
+                remedy: "Make room"), isFinal: true)
+        account.dropped(.slow, 7)
+    }
+
     /// The source is away; frames that follow repeat the last one.
     public func lose(_ reason: String) {
         feed.account.update { status in
@@ -86,7 +103,8 @@ public final class SyntheticFeed: Sendable {
             wallTime: WallTime(
                 seconds: Double(SystemClock.wallNanoseconds) / 1e9, source: .arrival),
             followsGap: false, lostFor: lostFor)
-        feed.account.update { $0.framesIn += 1 }
+        feed.account.packetArrived(at: now - 20_000_000)
+        feed.account.frameDecoded(at: now - 20_000_000)
         feed.publish(frame)
     }
 

@@ -1,58 +1,40 @@
 import FathomCore
 
-/// A server that takes a stream: its address, how it is spoken to, and a name that may be shown.
+/// A server that takes a stream: its address, and how it is spoken to.
 public struct PushAddress: Hashable, Sendable {
-    /// The address for FFmpeg, with user and password where it has them.
-    let url: String
-    /// The address without user, password and query, since keys and pass phrases stand there.
-    public let name: String
-    /// FFmpeg's name of the format.
-    let format: String
-    /// FFmpeg's options of format and protocol.
-    let options: [String: String]
-    /// Whether the address says who is asking.
-    let hasCredentials: Bool
-
-    /// Schemes with FFmpeg's format for each.
-    private static let formats = [
-        "rtsp": "rtsp", "rtsps": "rtsp", "rtmp": "flv", "rtmps": "flv", "srt": "mpegts",
-    ]
+    /// The address for people and logs: without user, password, pass phrase and tokens.
+    public var name: String { address.name }
+    let address: LiveAddress
 
     /// Takes `rtsp://…`, `rtmp://…` or `srt://…`.
     public init(_ text: String) throws(FathomError) {
-        guard let mark = text.firstRange(of: "://"),
-            let format = Self.formats[text[..<mark.lowerBound].lowercased()]
-        else {
+        let scheme = text.firstRange(of: "://").map { text[..<$0.lowerBound].lowercased() }
+        guard let scheme, ["rtsp", "rtsps", "rtmp", "rtmps", "srt"].contains(scheme) else {
             throw FathomError(
-                .usage, operation: "push to", subject: Self.nameWithoutSecrets(text),
+                .usage, operation: "push to",
+                subject: text.contains("@") || text.contains("?") ? "this address" : text,
                 cause: "it is no address of an RTSP, RTMP or SRT server",
                 remedy: "Give one such as rtsp://host:8554/depth, rtmp://host/live/depth"
                     + " or srt://host:8890")
         }
-        let authority = text[mark.upperBound...].prefix { $0 != "/" && $0 != "?" }
-        guard authority.drop(while: { $0 != "@" }).count != 1, !authority.isEmpty else {
-            throw FathomError(
-                .usage, operation: "push to", subject: Self.nameWithoutSecrets(text),
-                cause: "it names no host", remedy: "Give one such as rtsp://host:8554/depth")
-        }
-        url = text
-        name = Self.nameWithoutSecrets(text)
-        self.format = format
-        hasCredentials = authority.contains("@")
-        switch format {
-        case "rtsp": options = ["rtsp_transport": "tcp"]
-        case "flv": options = ["flvflags": "no_duration_filesize"]
-        default: options = [:]
+        address = try LiveAddress.parse(text, isRealtime: false)
+    }
+
+    /// FFmpeg's name of the format that such servers take.
+    var format: String {
+        switch address.kind {
+        case .rtsp: "rtsp"
+        case .rtmp: "flv"
+        default: "mpegts"
         }
     }
 
-    /// The address without what stands before `@` or behind `?`.
-    static func nameWithoutSecrets(_ text: String) -> String {
-        let open = text.prefix { $0 != "?" }
-        guard let mark = open.firstRange(of: "://") else { return String(open) }
-        let rest = open[mark.upperBound...]
-        let authority = rest.prefix { $0 != "/" }
-        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] }
-        return String(open[..<mark.upperBound] + (host ?? authority) + rest[authority.endIndex...])
+    /// FFmpeg's options of the format and the protocol.
+    var options: [String: String] {
+        switch address.kind {
+        case .rtsp: ["rtsp_transport": "tcp"]
+        case .rtmp: ["flvflags": "no_duration_filesize"]
+        default: [:]
+        }
     }
 }

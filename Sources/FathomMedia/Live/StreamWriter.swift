@@ -60,7 +60,7 @@ public final class StreamWriter: @unchecked Sendable {
 
     private let target: Target
     private let limits: Limits
-    private let deadline: WriteDeadline
+    private let deadline: LiveDeadline
     private let interruption: Interruption
     private let pointer: UnsafeMutablePointer<AVFormatContext>
     private var file: OutputFile?
@@ -77,10 +77,9 @@ public final class StreamWriter: @unchecked Sendable {
     /// `origin` is the moment that becomes time zero; what lies before it is left out.
     public init(
         _ target: Target, streams: [LiveStream], origin: Int64? = nil, limits: Limits = Limits(),
-        deadline: WriteDeadline = WriteDeadline()
+        deadline: LiveDeadline = LiveDeadline()
     ) throws(FathomError) {
         MediaLog.install()
-        MediaLog.forgetMessages()
         self.target = target
         self.streams = streams
         self.origin = origin
@@ -176,7 +175,7 @@ public final class StreamWriter: @unchecked Sendable {
         own.pointee.pos = -1
         let size = copy.size
         deadline.allow(seconds: limits.write)
-        try check(av_interleaved_write_frame(pointer, own), "write to")
+        try call(.writing) { av_interleaved_write_frame(pointer, own) }
         packetBytes += size
         return true
     }
@@ -186,7 +185,7 @@ public final class StreamWriter: @unchecked Sendable {
     /// What was written into memory since the last time; a decoder can begin at the next packet if it is a key frame.
     public func takeBytes() throws(FathomError) -> [UInt8] {
         guard case .memory = target else { return [] }
-        try check(av_interleaved_write_frame(pointer, nil), "write to")
+        try call(.writing) { av_interleaved_write_frame(pointer, nil) }
         var bytes: UnsafeMutablePointer<UInt8>?
         let count = avio_close_dyn_buf(pointer.pointee.pb, &bytes)
         pointer.pointee.pb = nil
@@ -201,10 +200,12 @@ public final class StreamWriter: @unchecked Sendable {
         guard isHeaderWritten else { return }
         deadline.allow(seconds: limits.close)
         isHeaderWritten = false
-        let code = av_write_trailer(pointer)
-        if let file { avio_flush(file.context) }
         defer { closeConnection() }
-        try check(code, "end")
+        try call(.writing) {
+            let code = av_write_trailer(pointer)
+            if let file { avio_flush(file.context) }
+            return code
+        }
     }
 
     /// Closes without caring what becomes of the end; what is in a file stays playable.
@@ -223,7 +224,7 @@ public final class StreamWriter: @unchecked Sendable {
     private static func url(of target: Target) -> String? {
         switch target {
         case .file, .memory: nil
-        case .server(let address): address.url
+        case .server(let server): server.address.location
         }
     }
 
@@ -253,13 +254,14 @@ public final class StreamWriter: @unchecked Sendable {
             pointer.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
         case .memory:
             guard avio_open_dyn_buf(&pointer.pointee.pb) >= 0 else { throw .outOfMemory("write") }
-        case .server(let address):
+        case .server(let server):
             // The RTSP muxer makes its own connections.
             guard pointer.pointee.oformat.pointee.flags & AVFMT_NOFILE == 0 else { return }
             var callback = interruption.callback
-            try check(
-                avio_open2(&pointer.pointee.pb, address.url, AVIO_FLAG_WRITE, &callback, nil),
-                "connect to")
+            try call(.opening) {
+                avio_open2(
+                    &pointer.pointee.pb, server.address.location, AVIO_FLAG_WRITE, &callback, nil)
+            }
         }
     }
 
@@ -275,7 +277,7 @@ public final class StreamWriter: @unchecked Sendable {
             for (key, value) in address.options { av_dict_set(&dictionary, key, value, 0) }
         case .memory: break
         }
-        try check(avformat_write_header(pointer, &dictionary), "connect to")
+        try call(.opening) { avformat_write_header(pointer, &dictionary) }
         isHeaderWritten = true
     }
 
@@ -297,17 +299,32 @@ public final class StreamWriter: @unchecked Sendable {
         }
     }
 
-    private func check(_ code: Int32, _ operation: String) throws(FathomError) {
+    /// Does a call of FFmpeg's and makes an error of its code, with what FFmpeg said during the call.
+    private func call(
+        _ step: Step, _ work: () throws(FathomError) -> Int32
+    ) throws(FathomError) {
+        let (code, messages) = try ThreadMessages.collect {
+            (collected) throws(FathomError) -> (Int32, [String]) in
+            (try work(), collected.messages)
+        }
         if let file, file.failure != 0 { throw OutputFile.error(file.path, file.failure) }
         guard code < 0 else { return }
-        guard case .server(let address) = target else {
+        guard case .server(let server) = target else {
             throw FathomError(
                 operation: "write", subject: target.name,
-                cause: MediaLog.lastMessage ?? describeError(code))
+                cause: messages.last ?? describeError(code))
         }
-        throw PushFailure(
-            address: address, code: code, isTooLate: deadline.hasPassed, limits: limits
-        )
-        .error(operation)
+        if deadline.hasPassed {
+            throw PushFailure.timeOut(
+                server.address, isOpening: step == .opening,
+                seconds: step == .opening ? limits.open : limits.write)
+        }
+        let failure = PushFailure(address: server.address, code: code, messages: messages)
+        throw step == .opening ? failure.whenOpening() : failure.whenWriting()
+    }
+
+    private enum Step {
+        case opening
+        case writing
     }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// Keeps the account of one live source: counters, ages, states, outputs. Any thread may write and read.
 package final class LiveAccount: Sendable {
     /// Why a frame was not published.
-    enum DropReason: String {
+    package enum DropReason: String {
         /// A newer frame was there before it was taken.
         case slow
         /// It was older than `--max-age`.
@@ -78,15 +78,15 @@ package final class LiveAccount: Sendable {
     }
 
     /// Takes note of how to ask for the stages' load.
-    func measureLoad(
+    package func measureLoad(
         _ load: @escaping @Sendable () -> (load: [String: Double], limiting: String?)
     ) {
         state.withLock { $0.load = load }
     }
 
-    func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
+    package func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
 
-    func frameDecoded(at time: UInt64) {
+    package func frameDecoded(at time: UInt64) {
         state.withLock { state in
             state.status.framesIn += 1
             state.arrivals.add(0, at: time)
@@ -101,7 +101,7 @@ package final class LiveAccount: Sendable {
 
     func decoderErrors(_ count: Int) { state.withLock { $0.status.decodeErrors += count } }
 
-    func dropped(_ reason: DropReason, _ count: Int = 1) {
+    package func dropped(_ reason: DropReason, _ count: Int = 1) {
         guard count > 0 else { return }
         state.withLock { state in
             state.status.framesDropped += count
@@ -123,7 +123,7 @@ package final class LiveAccount: Sendable {
     }
 
     /// An output's own account, shown among this source's.
-    func addOutput(_ name: String) -> OutputAccount {
+    package func addOutput(_ name: String) -> OutputAccount {
         let output = OutputAccount(name: name, source: self.name, events: events)
         state.withLock { $0.outputs.append(output) }
         return output
@@ -245,6 +245,8 @@ public final class OutputAccount: Sendable {
     public func works() {
         let recovered = state.withLock { state in
             defer { state.failureTold = nil }
+            // What was lost while it was away is no sign of slowness.
+            if state.status.state != "working" { state.dropsTold = state.status.dropped }
             state.status.state = "working"
             state.status.trouble = nil
             return state.failureTold != nil ? state.status.name : nil

@@ -3,22 +3,6 @@ import Glibc
 
 /// One client, as the server's loop sees it. All calls return at once.
 final class HTTPConnection {
-    /// How long a client may take, in seconds.
-    enum Patience {
-        /// Until the first byte of a request.
-        static let idle = 15.0
-        /// From the first byte of a request's head to its last.
-        static let head = 10.0
-        /// Without taking a single byte of what is sent.
-        static let stall = 10.0
-        /// For a whole answer.
-        static let answer = 60.0
-        /// For one piece of a stream.
-        static let piece = 30.0
-        /// From the answer's last byte to the client's end of the connection.
-        static let farewell = 1.0
-    }
-
     /// What the connection is about.
     enum Phase {
         /// A request is awaited, or arrives.
@@ -45,6 +29,7 @@ final class HTTPConnection {
 
     let number: Int
     let descriptor: Int32
+    private let limits: ServerLimits
     private(set) var phase = Phase.reading
     /// When the phase began.
     private(set) var since: UInt64
@@ -65,9 +50,10 @@ final class HTTPConnection {
     /// Bytes of a client's farewell that are read and forgotten.
     private static let chunk = 4096
 
-    init(number: Int, descriptor: Int32, now: UInt64) {
+    init(number: Int, descriptor: Int32, limits: ServerLimits, now: UInt64) {
         self.number = number
         self.descriptor = descriptor
+        self.limits = limits
         since = now
         stalledSince = now
         pieceSince = now
@@ -246,13 +232,13 @@ final class HTTPConnection {
             now > start && Double(now - start) > seconds * 1e9
         }
         switch phase {
-        case .reading: return over(since, received.isEmpty ? Patience.idle : Patience.head)
+        case .reading: return over(since, received.isEmpty ? limits.idle : limits.head)
         case .answering: return false
-        case .leaving: return over(since, Patience.farewell)
-        case .sending: return over(stalledSince, Patience.stall) || over(since, Patience.answer)
+        case .leaving: return over(since, limits.farewell)
+        case .sending: return over(stalledSince, limits.stall) || over(since, limits.answer)
         case .streaming:
-            if pieces.isEmpty { return over(pieceSince, Patience.stall) && hasGone }
-            return over(stalledSince, Patience.stall) || over(pieceSince, Patience.piece)
+            if pieces.isEmpty { return over(pieceSince, limits.stall) && hasGone }
+            return over(stalledSince, limits.stall) || over(pieceSince, limits.piece)
         }
     }
 

@@ -5,7 +5,7 @@ import Synchronization
 /// A rolling HLS playlist in memory (RFC 8216): transport stream segments of about a second, the last few kept.
 ///
 /// Nothing is encoded before somebody asks for the playlist, and no more half a minute after the last request.
-/// Segments are named `segment-N.ts` in the playlist; whoever serves it may put a path or a query around that.
+/// Segments are named `0.ts`, `1.ts` in the playlist; whoever serves it may put a path or a query around that.
 public final class HLSWindow: Sendable {
     private struct Segment {
         var number: Int
@@ -95,7 +95,7 @@ public final class HLSWindow: Sendable {
             let milliseconds = Int((segment.seconds * 1000).rounded())
             let rest = String(1000 + milliseconds % 1000).dropFirst()
             lines.append("#EXTINF:\(milliseconds / 1000).\(rest),")
-            lines.append("segment-\(segment.number).ts")
+            lines.append("\(segment.number).ts")
         }
         return lines.joined(separator: "\n") + "\n"
     }
