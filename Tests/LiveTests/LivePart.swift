@@ -27,58 +27,63 @@ final class LivePart: Sendable {
 
     private static let folder = Program.packageRoot.appendingPathComponent("Tests/LiveParts").path
     private let script: String
-    // Not sent to while it is changed: it is set up before anybody else sees it.
-    private nonisolated(unsafe) let process = Process()
-    private let commands = Pipe()
-    private let said = Mutex<(lines: [Line], ended: Bool)>(([], false))
+    private let process: ChildProcess
+    private let commands: Int32
+    private let said: Said
 
-    /// Starts a script and waits until it is ready. `errorsAreLines`: its events come on standard error.
+    private final class Said: Sendable {
+        let state = Mutex<(lines: [Line], rest: Data, ended: Bool)>(([], Data(), false))
+
+        func take(_ data: Data?) {
+            state.withLock { state in
+                guard let data else {
+                    state.ended = true
+                    return
+                }
+                state.rest += data
+                while let end = state.rest.firstIndex(of: 10) {
+                    let text = String(
+                        decoding: state.rest[state.rest.startIndex..<end], as: UTF8.self)
+                    state.lines.append(Line(text))
+                    state.rest = Data(state.rest[state.rest.index(after: end)...])
+                }
+            }
+        }
+    }
+
+    /// Starts a script and waits until it is ready.
+    ///
+    /// With `output` its standard output goes there, and its events come on standard error.
     init(
-        _ script: String, _ arguments: [String] = [], output: FileHandle? = nil,
+        _ script: String, _ arguments: [String] = [], output: Int32? = nil,
         isReadyWithin seconds: Double = 30
     ) throws {
         self.script = script
-        let isShell = script.hasSuffix(".sh")
-        process.executableURL = URL(fileURLWithPath: isShell ? "/bin/bash" : "/usr/bin/python3")
-        process.arguments = ["\(Self.folder)/\(script)"] + arguments
-        process.environment = ProcessInfo.processInfo.environment.merging([
-            "FATHOM_PART_TIED": "1", "PYTHONDONTWRITEBYTECODE": "1",
-        ]) { $1 }
-        let lines = Pipe()
-        process.standardInput = commands
-        if let output {
-            process.standardOutput = output
-            process.standardError = lines
-        } else {
-            process.standardOutput = lines
-        }
         signal(SIGPIPE, SIG_IGN)
-        try process.run()
-        listen(to: lines.fileHandleForReading)
+        let input = try PipeEnds()
+        let lines = try PipeEnds()
+        let isShell = script.hasSuffix(".sh")
+        process = try ChildProcess(
+            isShell ? "/bin/bash" : "/usr/bin/python3", ["\(Self.folder)/\(script)"] + arguments,
+            environment: ["FATHOM_PART_TIED": "1", "PYTHONDONTWRITEBYTECODE": "1"],
+            input: input.reading, output: output ?? lines.writing,
+            errors: output == nil ? STDERR_FILENO : lines.writing)
+        close(input.reading)
+        close(lines.writing)
+        commands = input.writing
+        let said = Said()
+        self.said = said
+        drain(lines.reading) { said.take($0) }
         _ = try wait(for: "READY", within: seconds)
     }
 
-    deinit { stop() }
-
-    private func listen(to handle: FileHandle) {
-        Thread.detachNewThread { [weak self] in
-            var rest = Data()
-            while true {
-                let more = handle.availableData
-                if more.isEmpty { break }
-                rest += more
-                while let end = rest.firstIndex(of: 10) {
-                    let line = Line(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
-                    rest = Data(rest[rest.index(after: end)...])
-                    self?.said.withLock { $0.lines.append(line) }
-                }
-            }
-            self?.said.withLock { $0.ended = true }
-        }
+    deinit {
+        stop()
+        close(commands)
     }
 
     /// Everything that it has said so far.
-    var lines: [Line] { said.withLock { $0.lines } }
+    var lines: [Line] { said.state.withLock { $0.lines } }
 
     /// How it can be reached, by the names of its READY line.
     subscript(key: String) -> String { lines.first { $0.word == "READY" }?[key] ?? "" }
@@ -86,7 +91,7 @@ final class LivePart: Sendable {
     var url: String { self["url"] }
 
     /// The number of lines so far, to wait for something newer.
-    var now: Int { said.withLock { $0.lines.count } }
+    var now: Int { said.state.withLock { $0.lines.count } }
 
     /// Waits for a line that it says after a moment of `now`.
     @discardableResult
@@ -95,7 +100,7 @@ final class LivePart: Sendable {
         where matches: (Line) -> Bool = { _ in true }
     ) throws -> Line {
         let found = Deadline(seconds).wait {
-            said.withLock { said in
+            said.state.withLock { said in
                 said.ended
                     || said.lines.dropFirst(moment).contains { $0.word == word && matches($0) }
             }
@@ -111,31 +116,30 @@ final class LivePart: Sendable {
     /// Tells it to do something, and waits until it is done.
     func tell(_ command: String) throws {
         let moment = now
-        try commands.fileHandleForWriting.write(contentsOf: Data("\(command)\n".utf8))
+        let line = Array("\(command)\n".utf8)
+        guard write(commands, line, line.count) == line.count else {
+            throw Failure(description: "\(script) takes no commands any more")
+        }
         let word = command.split(separator: " ").first.map(String.init)
         try wait(for: "DONE", after: moment) { $0["command"] == word }
     }
 
     /// SIGKILL, SIGSTOP or SIGCONT.
     func send(_ signal: Int32) {
-        kill(process.processIdentifier, signal)
-        if signal == SIGKILL { process.waitUntilExit() }
+        process.send(signal)
+        if signal == SIGKILL { _ = Deadline(10).wait { !process.isRunning } }
     }
 
     /// Ends it as a person would; its exit status, negative for the signal that ended it.
     @discardableResult
     func stop() -> Int32 {
-        if process.isRunning {
-            kill(process.processIdentifier, SIGCONT)
-            kill(process.processIdentifier, SIGTERM)
-            if !Deadline(10).wait({ !process.isRunning }) {
-                kill(process.processIdentifier, SIGKILL)
-            }
-            process.waitUntilExit()
+        process.send(SIGCONT)
+        process.send(SIGTERM)
+        if !Deadline(10).wait({ !process.isRunning }) {
+            process.send(SIGKILL)
+            _ = Deadline(10).wait { !process.isRunning }
         }
-        try? commands.fileHandleForWriting.close()
-        return process.terminationReason == .exit
-            ? process.terminationStatus : -process.terminationStatus
+        return process.status ?? -SIGKILL
     }
 }
 

@@ -72,41 +72,37 @@ final class LiveProgram: Sendable {
 
     /// A folder of this run's own.
     let folder: TemporaryFolder
-    // Not sent to while it is changed: it is set up before anybody else sees it.
-    private nonisolated(unsafe) let process = Process()
-    private let errors = Mutex(Data())
-    private let hasSaidAll = Mutex(false)
+    private let process: ChildProcess
+    private let said: Said
+
+    private final class Said: Sendable {
+        let state = Mutex<(data: Data, ended: Bool)>((Data(), false))
+    }
 
     /// Starts it on sources. The network's input is small unless `--size` says otherwise; `space` is a network namespace.
     init(
-        _ sources: [String], _ options: [String] = [], input: FileHandle? = nil,
-        space: String? = nil
+        _ sources: [String], _ options: [String] = [], input: Int32 = -1, space: String? = nil
     ) throws {
         folder = try TemporaryFolder()
         var arguments = ["live"] + sources
         arguments += ["--events", folder.path("events.jsonl")]
         arguments += ["--json-report", folder.path("report.json")] + options
         if !options.contains("--size") { arguments += ["--size", "64"] }
-        let program = Program.path().path
+        var program = Program.path().path
         if let space {
-            process.executableURL = URL(fileURLWithPath: "/bin/ip")
-            process.arguments = ["netns", "exec", space, program] + arguments
-        } else {
-            process.executableURL = URL(fileURLWithPath: program)
-            process.arguments = arguments
+            arguments = ["netns", "exec", space, program] + arguments
+            program = "/bin/ip"
         }
-        process.currentDirectoryURL = folder.url
-        process.standardInput = input ?? FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        let pipe = Pipe()
-        process.standardError = pipe
-        try process.run()
-        let handle = pipe.fileHandleForReading
-        Thread.detachNewThread { [self] in
-            while case let more = handle.availableData, !more.isEmpty {
-                errors.withLock { $0 += more }
+        let errors = try PipeEnds()
+        process = try ChildProcess(
+            program, arguments, folder: folder.url.path, input: input, errors: errors.writing)
+        close(errors.writing)
+        let said = Said()
+        self.said = said
+        drain(errors.reading) { data in
+            said.state.withLock { state in
+                if let data { state.data += data } else { state.ended = true }
             }
-            hasSaidAll.withLock { $0 = true }
         }
     }
 
@@ -115,14 +111,14 @@ final class LiveProgram: Sendable {
     }
 
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.send(SIGKILL)
+        _ = Deadline(5).wait { !process.isRunning }
     }
 
     func path(_ name: String) -> String { folder.path(name) }
 
-    var pid: Int32 { process.processIdentifier }
     var isRunning: Bool { process.isRunning }
-    var saidErrors: String { errors.withLock { String(decoding: $0, as: UTF8.self) } }
+    var saidErrors: String { said.state.withLock { String(decoding: $0.data, as: UTF8.self) } }
 
     // MARK: Events
 
@@ -162,16 +158,12 @@ final class LiveProgram: Sendable {
     /// Waits until it ends by itself.
     func end(within seconds: Double = 60) throws -> End {
         let start = Date()
-        guard Deadline(seconds).wait({ !process.isRunning }) else {
-            kill(process.processIdentifier, SIGKILL)
+        guard Deadline(seconds).wait({ !process.isRunning }), let status = process.status else {
+            process.send(SIGKILL)
             throw LivePart.Failure(description: "it does not end: \(saidErrors)")
         }
-        process.waitUntilExit()
         let seconds = Date().timeIntervalSince(start)
-        _ = Deadline(5).wait { hasSaidAll.withLock { $0 } }
-        let status =
-            process.terminationReason == .exit
-            ? process.terminationStatus : -process.terminationStatus
+        _ = Deadline(5).wait { said.state.withLock { $0.ended } }
         var report = Report()
         if let data = FileManager.default.contents(atPath: path("report.json")) {
             report = try JSONDecoder().decode(Report.self, from: data)
@@ -181,10 +173,10 @@ final class LiveProgram: Sendable {
 
     /// Ctrl-C, and its end.
     func interrupt() throws -> End {
-        kill(process.processIdentifier, SIGINT)
+        process.send(SIGINT)
         return try end(within: 20)
     }
 
     /// Any signal.
-    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+    func send(_ signal: Int32) { process.send(signal) }
 }

@@ -12,19 +12,16 @@ extension Live {
             let program = try LiveProgram(
                 [camera.url, http.url + "/camera.mjpeg"], ["--serve", "127.0.0.1:\(port)"])
             try program.wait(for: "connected", count: 2)
+            let script = Program.packageRoot.appendingPathComponent("Tests/LiveParts/page_check.py")
             let check = try Program.run(
-                "/usr/bin/python3",
-                [
-                    Program.packageRoot.appendingPathComponent("Tests/LiveParts/page_check.py").path,
-                    "http://127.0.0.1:\(port)/",
-                ])
+                "/usr/bin/python3", [script.path, "http://127.0.0.1:\(port)/"])
             #expect(check.status == 0, "\(check.text)\(check.errors)")
             let end = try program.interrupt()
             #expect(end.status == 130)
             #expect(end.seconds < 2)
         }
 
-        @Test("its MJPEG and HLS can be played by others while the source plays, and say when it is lost")
+        @Test("others can play its MJPEG and HLS, and its health says when the source is lost")
         func streams() throws {
             let camera = try LivePart("rtsp_camera.py", ["--fps", "15"])
             let port = freePort()
@@ -109,7 +106,9 @@ private final class DeafReader: Sendable {
         }
         guard connected == 0 else { throw LivePart.Failure(description: "nobody serves") }
         let request = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-        _ = request.utf8CString.withUnsafeBytes { send(connection, $0.baseAddress, $0.count - 1, 0) }
+        _ = request.utf8CString.withUnsafeBytes {
+            send(connection, $0.baseAddress, $0.count - 1, 0)
+        }
     }
 
     deinit { close(connection) }

@@ -82,15 +82,15 @@ extension Live {
 
         @Test("a pipe is read to its end, and with --policy block nothing is dropped")
         func pipe() throws {
-            let pipe = Pipe()
+            let pipe = try PipeEnds()
             let sender = try LivePart(
                 "sender.py", ["-", "--frames", "120", "--fast"],
-                output: pipe.fileHandleForWriting)
-            try pipe.fileHandleForWriting.close()
+                output: pipe.writing)
+            close(pipe.writing)
             let program = try LiveProgram(
                 ["-"], ["--policy", "block", "--record", "recorded"] + readable,
-                input: pipe.fileHandleForReading)
-            try pipe.fileHandleForReading.close()
+                input: pipe.reading)
+            close(pipe.reading)
             let end = try program.end()
             #expect(end.status == 0, "\(end.errors)")
             #expect(end.report.source.framesIn == 120)

@@ -246,6 +246,8 @@ public final class OutputAccount: Sendable {
     public func works() {
         let recovered = state.withLock { state in
             defer { state.failureTold = nil }
+            // What was lost while it was away is no sign of slowness.
+            if state.status.state != "working" { state.dropsTold = state.status.dropped }
             state.status.state = "working"
             state.status.trouble = nil
             return state.failureTold != nil ? state.status.name : nil

@@ -40,10 +40,9 @@ final class PushOutput: LiveOutput {
 
     func join(by deadline: UInt64) -> [RunReport.Output] {
         threads.join(by: deadline)
-        return [
-            RunReport.Output(
-                path: address.name, kind: "push", bytes: bytes.load(ordering: .relaxed))
-        ]
+        let bytes = bytes.load(ordering: .relaxed)
+        guard bytes > 0 else { return [] }
+        return [RunReport.Output(path: address.name, kind: "push", bytes: bytes)]
     }
 
     // MARK: The thread
@@ -94,11 +93,22 @@ final class PushOutput: LiveOutput {
             logger.warning(
                 "\(address.name) gets no sound: it can't be sent \(left.info.codec) in this way")
         }
-        return try StreamWriter(
-            target, streams: [stream] + sound,
-            limits: StreamWriter.Limits(
-                open: configuration.openSeconds, write: configuration.readSeconds, close: 1),
-            deadline: deadline)
+        let limits = StreamWriter.Limits(
+            open: configuration.openSeconds, write: configuration.readSeconds, close: 1)
+        do {
+            return try StreamWriter(
+                target, streams: [stream] + sound, limits: limits, deadline: deadline)
+        } catch {
+            // Some servers take pictures only.
+            guard !sound.isEmpty, error.cause.contains("415 ") else { throw error }
+            let writer = try StreamWriter(
+                target, streams: [stream], limits: limits, deadline: deadline)
+            for left in reader.newRefusals(accepted: []) {
+                logger.warning(
+                    "\(address.name) gets no sound: the server refuses \(left.info.codec)")
+            }
+            return writer
+        }
     }
 
     /// - Returns: whether everything is over; else another connection is needed, for a stream of another kind.
