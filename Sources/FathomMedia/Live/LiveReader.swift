@@ -31,4 +31,13 @@ extension WallTime {
         return WallTime(
             seconds: (Double(SystemClock.wallNanoseconds) - age) / 1e9, source: source)
     }
+    /// When a packet was recorded, by RTP's sender reports (RFC 3550 §6.4.1); nil before the first one.
+    static func ofSenderReport(_ packet: Packet) -> WallTime? {
+        var size = 0
+        guard let data = av_packet_get_side_data(packet.pointer, AV_PKT_DATA_PRFT, &size),
+            size >= MemoryLayout<AVProducerReferenceTime>.size
+        else { return nil }
+        let reference = UnsafeRawPointer(data).loadUnaligned(as: AVProducerReferenceTime.self)
+        return WallTime(seconds: Double(reference.wallclock) / 1e6, source: .rtcp)
+    }
 }

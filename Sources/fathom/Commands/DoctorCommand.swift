@@ -63,6 +63,7 @@ struct DoctorCommand: ParsableCommand {
                     return "\(size.width)x\(size.height)"
                         + (rates.isEmpty ? "" : " at \(rates.joined(separator: ", "))/s")
                 }
+                guard format.isUsable else { continue }
                 for line in format.isRange ? [sizes.joined(separator: " to ")] : sizes {
                     print("    \(line)")
                 }

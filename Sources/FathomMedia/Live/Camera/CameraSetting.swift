@@ -25,7 +25,8 @@ struct CameraSetting {
                 of: capabilities, format: options.format, size: options.size, rate: options.rate,
                 rates: { CameraCapabilities.rates(device, $0.code, $1, $2) })
         else {
-            let known = capabilities.formats.map { $0.known?.name ?? tagText($0.code) }
+            let usable = capabilities.formats.compactMap { $0.known?.name }
+            let known = usable.isEmpty ? capabilities.formats.map { tagText($0.code) } : usable
             let list = known.isEmpty ? "nothing" : known.joined(separator: ", ")
             throw CameraTrouble(
                 .unsupportedCodec,
