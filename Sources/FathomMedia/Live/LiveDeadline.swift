@@ -4,6 +4,7 @@ import Synchronization
 /// When FFmpeg has to give up what it is waiting in; asked by its interrupt callback, set before each call.
 final class LiveDeadline: Sendable {
     private let moment = Atomic<UInt64>(.max)
+    private let interrupted = Atomic<Bool>(false)
     private let isCancelled: @Sendable () -> Bool
 
     /// No deadline yet; `isCancelled` ends everything at any time.
@@ -24,6 +25,15 @@ final class LiveDeadline: Sendable {
     /// Whether the person ended the work.
     var wasCancelled: Bool { isCancelled() }
 
+    /// Whether FFmpeg was told to give up; what it says after that is about that.
+    var hasInterrupted: Bool { interrupted.load(ordering: .relaxed) }
+
     /// For FFmpeg.
-    var interruption: Interruption { Interruption { self.hasPassed || self.wasCancelled } }
+    var interruption: Interruption {
+        Interruption {
+            guard self.hasPassed || self.wasCancelled else { return false }
+            self.interrupted.store(true, ordering: .relaxed)
+            return true
+        }
+    }
 }
