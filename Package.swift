@@ -18,7 +18,8 @@ let rooms: [String: [String]] = [
     "FathomPicture": ["FathomDepth"],
     "FathomScenes": ["FathomCore"],
     "FathomPipeline": ["FathomMedia", "FathomPicture"],
-    "Fathom": ["FathomPipeline", "FathomScenes"],
+    "FathomServer": ["FathomPipeline"],
+    "Fathom": ["FathomServer", "FathomScenes"],
 ]
 
 /// A room's name, and those of all rooms that it reaches.
@@ -76,7 +77,7 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
-        // Libraries in C: module maps and shims, kernels, the model's bytes.
+        // Libraries in C: module maps and shims, kernels, the bytes of the model and of the page.
         .systemLibrary(
             name: "CFFmpeg", pkgConfig: "libavformat",
             providers: [
@@ -92,6 +93,9 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CKernels", cSettings: cSettings),
         .target(name: "CDefaultModel", exclude: ["starter.onnx"], cSettings: cSettings),
+        .target(
+            name: "CPreviewPage", exclude: ["page.html", "page.css", "page.js", "icon.svg"],
+            cSettings: cSettings),
 
         // The rooms, in order of dependency.
         library("FathomCore", ["CKernels"]),
@@ -113,6 +117,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
+        library("FathomServer", ["CPreviewPage", logging]),
         library("Fathom"),
         .executableTarget(
             name: "fathom", dependencies: using("Fathom") + [argumentParser, logging],
@@ -141,7 +146,12 @@ let package = Package(
         tests("FathomPictureTests"),
         tests("FathomPipelineTests", ["CDefaultModel"]),
         tests("FathomScenesTests"),
+        tests("FathomServerTests"),
+        .executableTarget(
+            name: "serve-synthetic", dependencies: using("Fathom") + ["TestSupport", logging],
+            path: "Tests/ServeSynthetic", swiftSettings: swiftSettings),
         tests("CommandTests"),
+        tests("LiveTests", ["CFFmpeg"]),
     ],
     swiftLanguageModes: [.v6]
 )

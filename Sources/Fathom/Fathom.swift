@@ -7,3 +7,4 @@
 @_exported import FathomPicture
 @_exported import FathomPipeline
 @_exported import FathomScenes
+@_exported import FathomServer

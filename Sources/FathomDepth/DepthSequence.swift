@@ -20,6 +20,13 @@ public struct DepthSequence: Stateful, Sendable {
         public let range: DepthRange
         /// What is remarkable, except `damaged`, which the decoder knows.
         public let flags: DepthFlags
+
+        /// A frame that another program's network made.
+        package init(map: DepthMap, range: DepthRange, flags: DepthFlags) {
+            self.map = map
+            self.range = range
+            self.flags = flags
+        }
     }
 
     /// A sequence that has seen nothing; `clipRange` is the result of a first pass for `RangeMode.clip`.

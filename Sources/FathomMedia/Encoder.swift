@@ -35,18 +35,21 @@ public final class Encoder: @unchecked Sendable {
         try settings.validate()
         self.settings = settings
         self.timeBase = timeBase
-        let name = settings.codec.encoderName(for: format)
+        let coded = settings.isLive ? Self.liveFormat(for: format) : format
+        let name = settings.codec.encoderName(for: coded)
         guard let codec = avcodec_find_encoder_by_name(name) else {
             throw Self.missing(settings.codec, name)
         }
         guard let context = avcodec_alloc_context3(codec) else { throw .outOfMemory("encode") }
         self.context = context
-        let pixelFormat = settings.codec.pixelFormat(for: format)
+        let pixelFormat = settings.codec.pixelFormat(for: coded)
         let rate = Self.rate(frameRate)
         nominalDuration = max(1, Timestamp(1, rate.inverse).rescaled(to: timeBase).value)
-        input = try EncoderInput(from: format, to: pixelFormat, codec: settings.codec)
-        context.pointee.width = Int32(format.width)
-        context.pointee.height = Int32(format.height)
+        input = try EncoderInput(
+            from: format, to: pixelFormat, codec: settings.codec,
+            size: (coded.width, coded.height))
+        context.pointee.width = Int32(coded.width)
+        context.pointee.height = Int32(coded.height)
         context.pointee.pix_fmt = pixelFormat
         context.pointee.time_base = timeBase.ffmpeg
         context.pointee.framerate = rate.ffmpeg
@@ -79,12 +82,17 @@ public final class Encoder: @unchecked Sendable {
     }
 
     /// The packets that are ready once `frame` is in; frames must come in order of time.
-    public func encode(_ frame: VideoFrame) throws(FathomError) -> [Packet] {
+    ///
+    /// `asKeyFrame` makes it one at which decoding can begin, whatever came before.
+    public func encode(
+        _ frame: VideoFrame, asKeyFrame: Bool = false
+    ) throws(FathomError) -> [Packet] {
         let picture = try input.convert(frame)
         let time = frame.timestamp.rescaled(to: timeBase).value
         picture.pointer.pointee.pts = time
         picture.pointer.pointee.pkt_duration = frame.duration > 0 ? frame.duration : nominalDuration
-        picture.pointer.pointee.pict_type = AV_PICTURE_TYPE_NONE
+        picture.pointer.pointee.pict_type =
+            asKeyFrame ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE
         picture.pointer.pointee.sample_aspect_ratio = context.pointee.sample_aspect_ratio
         if context.pointee.flags & AV_CODEC_FLAG_QSCALE != 0 {
             picture.pointer.pointee.quality = context.pointee.global_quality

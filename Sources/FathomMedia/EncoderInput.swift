@@ -15,9 +15,11 @@ final class EncoderInput {
     private let target: PictureFormat
     private let pool: FramePool?
 
-    init(from format: PictureFormat, to pixelFormat: AVPixelFormat, codec: VideoCodec)
-        throws(FathomError)
-    {
+    /// `size` is that of the encoder's pictures, where it isn't the same.
+    init(
+        from format: PictureFormat, to pixelFormat: AVPixelFormat, codec: VideoCodec,
+        size: (width: Int, height: Int)? = nil
+    ) throws(FathomError) {
         self.format = format
         isJPEG = codec == .mjpeg
         let layout = try PixelLayout(pixelFormat)
@@ -28,8 +30,8 @@ final class EncoderInput {
             default: .c420
             }
         target = PictureFormat(
-            width: format.width, height: format.height, chroma: chroma,
-            bitDepth: layout.bitDepth > 8 ? 10 : 8)
+            width: size?.width ?? format.width, height: size?.height ?? format.height,
+            chroma: chroma, bitDepth: layout.bitDepth > 8 ? 10 : 8)
         let isSame = target == format
         scaler =
             isSame
@@ -38,7 +40,7 @@ final class EncoderInput {
                 from: Scaler.Side(
                     width: format.width, height: format.height, format: format.pixelFormat),
                 to: Scaler.Side(
-                    width: format.width, height: format.height, format: target.pixelFormat))
+                    width: target.width, height: target.height, format: target.pixelFormat))
         map =
             isJPEG && target.chroma == .c420
             ? ColorDescription.canonical.map(to: .jpeg, bitDepth: 8) : nil

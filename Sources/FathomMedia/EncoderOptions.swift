@@ -9,6 +9,10 @@ extension EncoderSettings {
     ) throws(FathomError) {
         let quality = quality ?? codec.defaultQuality
         context.pointee.thread_count = Int32(threads)
+        if isLive {
+            try applyLive(to: context, encoder: encoder)
+            return
+        }
         if let bitrate { context.pointee.bit_rate = Int64(bitrate) }
         let usesQuality = bitrate == nil
         switch codec {
@@ -73,9 +77,9 @@ extension EncoderSettings {
     private static let lookaheadPixels = 10 * 1920 * 1088
 
     /// SVT-AV1 prints by itself; this variable is the only way to stop it from here.
-    private static let silenceSVT: Void = { _ = setenv("SVT_LOG", "-1", 0) }()
+    static let silenceSVT: Void = { _ = setenv("SVT_LOG", "-1", 0) }()
 
-    private func set(
+    func set(
         _ context: UnsafeMutablePointer<AVCodecContext>, _ key: String, _ value: String
     ) throws(FathomError) {
         guard av_opt_set(context.pointee.priv_data, key, value, 0) >= 0 else {
@@ -87,7 +91,7 @@ extension EncoderSettings {
     }
 
     /// 20 rather than 20.0.
-    private func text(_ value: Double) -> String {
+    func text(_ value: Double) -> String {
         value == value.rounded() ? String(Int(value)) : String(value)
     }
 }

@@ -25,9 +25,12 @@ public final class FrameNormalizer: @unchecked Sendable {
     private var inFlight: [DecodedFrame] = []
 
     /// For the frames of a stream; `threads` for the filters that can use them.
-    public init(_ stream: StreamInfo, threads: Int) {
+    ///
+    /// With `format`, pictures of another one are fitted into it from the first on: what follows goes on unchanged.
+    public init(_ stream: StreamInfo, threads: Int, fitting format: PictureFormat? = nil) {
         self.stream = stream
         self.threads = max(1, threads)
+        outputFormat = format
     }
 
     /// The pictures that are ready once `frame` is in: as a rule one, with deinterlacing one frame later.

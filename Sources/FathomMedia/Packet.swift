@@ -35,7 +35,7 @@ public final class Packet: @unchecked Sendable {
     public var size: Int { Int(pointer.pointee.size) }
 
     /// Whether something of it, or of packets beside it, was lost on the way.
-    public var isCorrupt: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
+    public var isDamaged: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
 
     /// A copy of its bytes.
     package var bytes: [UInt8] {
@@ -56,6 +56,15 @@ final class CodecParameters: @unchecked Sendable {
         guard let pointer = avcodec_parameters_alloc() else { throw .outOfMemory("read") }
         self.pointer = pointer
         guard avcodec_parameters_copy(pointer, source) >= 0 else { throw .outOfMemory("read") }
+    }
+
+    /// What a decoder needs to know of an encoder's packets.
+    init(of encoder: UnsafePointer<AVCodecContext>) throws(FathomError) {
+        guard let pointer = avcodec_parameters_alloc() else { throw .outOfMemory("encode") }
+        self.pointer = pointer
+        guard avcodec_parameters_from_context(pointer, encoder) >= 0 else {
+            throw .outOfMemory("encode")
+        }
     }
 
     deinit {

@@ -123,17 +123,23 @@ public struct EncoderSettings: Hashable, Sendable {
     public var bitrate: Int?
     /// Threads to encode on.
     public var threads: Int
+    /// Whether each packet has to come out as soon as its picture is in: for servers and viewers.
+    ///
+    /// Pictures are then written in 8 bit and 4:2:0 with even sides, which every player takes, the bit rate is
+    /// bounded, and `Encoder.encode(_:asKeyFrame:)` decides where key frames are.
+    public var isLive: Bool
 
     /// Good defaults for a codec.
     public init(
         codec: VideoCodec = .h264, quality: Double? = nil, preset: String? = nil,
-        bitrate: Int? = nil, threads: Int = 1
+        bitrate: Int? = nil, threads: Int = 1, isLive: Bool = false
     ) {
         self.codec = codec
         self.quality = quality
         self.preset = preset
         self.bitrate = bitrate
         self.threads = max(1, threads)
+        self.isLive = isLive
     }
 
     /// Throws on values that the codec does not have; `subject` names the output.

@@ -44,6 +44,8 @@ public final class DecodedFrame: @unchecked Sendable {
         self.isDamaged = isDamaged
     }
 
+    /// Whether decoding can begin at it.
+    public var isKeyFrame: Bool { handle.pointer.pointee.key_frame != 0 }
     /// Width in pixels, as stored.
     public var width: Int { Int(handle.pointer.pointee.width) }
     /// Height in pixels, as stored.
@@ -98,6 +100,13 @@ public final class VideoFrame: @unchecked Sendable {
         VideoFrame(
             handle: handle, timestamp: timestamp, duration: duration, format: format,
             sampleAspectRatio: sampleAspectRatio, isKeyFrame: isKeyFrame, isDamaged: isDamaged)
+    }
+
+    /// The same picture, known to be wrong in parts.
+    public func damaged() -> VideoFrame {
+        VideoFrame(
+            handle: handle, timestamp: timestamp, duration: duration, format: format,
+            sampleAspectRatio: sampleAspectRatio, isKeyFrame: isKeyFrame, isDamaged: true)
     }
 
     private var mutableView: MutablePictureView {

@@ -62,6 +62,8 @@ public struct ManifestFrame: Hashable, Sendable {
     public var isKeyFrame = false
     /// What is to be known about it.
     public var flags: DepthFlags = []
+    /// Whether frames before it are missing, because a live source was away or its clock jumped.
+    public var followsGap = false
     private var latitude: Double?
     private var longitude: Double?
 
@@ -114,6 +116,7 @@ public final class ManifestWriter {
         line.add("keyframe", frame.isKeyFrame ? "true" : "false")
         let flags = frame.flags.names.map { ManifestLine.text($0) }
         line.add("flags", "[" + flags.joined(separator: ",") + "]")
+        if frame.followsGap { line.add("gap", "true") }
         try write(line)
     }
 

@@ -66,7 +66,7 @@ public struct RunReport: Sendable, Codable {
 
     /// Fathom's version.
     public var version = FathomVersion.current
-    /// The command: `run`.
+    /// The command: `run` or `live`.
     public var command = "run"
     /// What was read.
     public var inputs: [Input] = []
@@ -102,6 +102,8 @@ public struct RunReport: Sendable, Codable {
     @Nullable public var range: Range?
     /// Seconds at which a new scene began.
     public var sceneCuts: [Double] = []
+    /// How each source did; of `fathom live` only.
+    public var sources: [Source]?
     /// What a person should know, one line each.
     public var warnings: [String] = []
     /// How it ended.
@@ -145,7 +147,7 @@ public struct RunReport: Sendable, Codable {
 
 extension StageReport {
     /// Two runs of the same stage; percentiles are weighted by items.
-    fileprivate func adding(_ other: StageReport) -> StageReport {
+    func adding(_ other: StageReport) -> StageReport {
         let total = Double(max(1, items + other.items))
         func mean(_ a: Double, _ b: Double) -> Double {
             (a * Double(items) + b * Double(other.items)) / total

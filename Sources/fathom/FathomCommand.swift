@@ -10,12 +10,15 @@ struct FathomCommand: ParsableCommand {
         abstract: "Video in, depth out.",
         discussion: """
             fathom run drive.mp4 -o depth.mp4     a recording becomes a depth video
+            fathom live rtsp://camera/stream --serve 127.0.0.1:8080
+                                                  a camera becomes depth now
             fathom probe drive.mp4                what is in a file
             fathom doctor                         what this machine has
             """,
         version: FathomVersion.current,
         subcommands: [
-            RunCommand.self, ProbeCommand.self, DoctorCommand.self, ModelCommand.self,
+            RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
+            ModelCommand.self,
             BenchCommand.self,
         ])
 

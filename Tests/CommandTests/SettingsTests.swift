@@ -33,17 +33,36 @@ private struct CommandDescription: Decodable {
 
 @Suite("Settings, help, completions and manual agree")
 struct SettingsTests {
-    @Test("every setting is an option of fathom run, and every option a setting")
+    @Test("every setting is an option of its command, and every option a setting")
     func settingsAreOptions() throws {
-        let run = try #require(
-            try CommandDescription.ofProgram().all.first { $0.commandName == "run" })
-        let options = Set((run.arguments ?? []).flatMap(\.longNames))
+        try compare("run", RunConfiguration.settings.map { ($0.key, $0.isFlag) })
+        try compare("live", LiveConfiguration.settings.map { ($0.key, $0.isFlag) })
+    }
+
+    private func compare(_ command: String, _ settings: [(key: String, isFlag: Bool)]) throws {
+        let described = try #require(
+            try CommandDescription.ofProgram().all.first { $0.commandName == command })
+        let options = Set((described.arguments ?? []).flatMap(\.longNames))
             .subtracting(["help", "version", "config"])
-        let keys = Set(RunConfiguration.settings.map(\.key))
-        let flags = RunConfiguration.settings.filter(\.isFlag).map { "no-\($0.key)" }
-        #expect(keys.subtracting(options).isEmpty)
-        #expect(options.subtracting(keys).subtracting(flags).isEmpty)
-        #expect(keys.count == RunConfiguration.settings.count)
+        let keys = Set(settings.map(\.key))
+        let flags = settings.filter(\.isFlag).map { "no-\($0.key)" }
+        #expect(keys.subtracting(options).isEmpty, "\(command)")
+        #expect(options.subtracting(keys).subtracting(flags).isEmpty, "\(command)")
+        #expect(keys.count == settings.count, "\(command)")
+    }
+
+    @Test("the contract's options of fathom live are there")
+    func liveContract() {
+        let keys = Set(LiveConfiguration.settings.map(\.key))
+        for key in [
+            "input-size", "input-rate", "input-format", "rtsp-transport", "realtime", "policy",
+            "max-age", "target-fps", "open-timeout", "read-timeout", "reconnect", "serve", "token",
+            "push", "record", "segment", "keep", "dump", "dump-as", "dump-color", "frames",
+            "frames-dir", "layout", "colormap", "codec", "crf", "preset", "bitrate", "events",
+            "duration", "json-report", "model", "size", "precision", "threads",
+        ] {
+            #expect(keys.contains(key), "\(key)")
+        }
     }
 
     @Test("the contract's options are there")

@@ -225,7 +225,7 @@ struct LiveCameraTests {
     func damage() throws {
         let short = FakeCamera()
         short.picture = [UInt8](repeating: 9, count: 64 * 20)
-        #expect(try open(short).next().packet.isCorrupt)
+        #expect(try open(short).next().packet.isDamaged)
         #expect(try decode(try open(short)).width == 64)
 
         let faulty = FakeCamera()
@@ -233,7 +233,7 @@ struct LiveCameraTests {
             buffer.flags |= UInt32(V4L2_BUF_FLAG_ERROR)
             return 0
         }
-        #expect(try open(faulty).next().packet.isCorrupt)
+        #expect(try open(faulty).next().packet.isDamaged)
 
         let boasting = FakeCamera()
         boasting.changeBuffer = { buffer in

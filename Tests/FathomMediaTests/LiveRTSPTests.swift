@@ -68,7 +68,7 @@ struct LiveRTSPTests {
         let (packets, failure) = readToFailure(input)
         #expect(failure?.reason == .ended)
         #expect(packets.count >= 59)
-        #expect(packets.filter(\.packet.isCorrupt).count == 1)
+        #expect(packets.filter(\.packet.isDamaged).count == 1)
         let decoder = try input.makeDecoder(threads: 1)
         let frames = try packets.flatMap { try decoder.decode($0.packet) }
         #expect(frames.count >= 58)

@@ -136,7 +136,7 @@ final class AccessUnits {
         packet.pointer.pointee.pts = time
         packet.pointer.pointee.stream_index = first.packet.pointer.pointee.stream_index
         if content.isKey { packet.pointer.pointee.flags |= AV_PKT_FLAG_KEY }
-        if followsDamage || pieces.contains(where: \.packet.isCorrupt) {
+        if followsDamage || pieces.contains(where: \.packet.isDamaged) {
             packet.pointer.pointee.flags |= AV_PKT_FLAG_CORRUPT
         }
         followsDamage = false

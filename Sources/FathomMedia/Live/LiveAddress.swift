@@ -81,6 +81,10 @@ public struct LiveAddress: Hashable, Sendable, CustomStringConvertible, CustomRe
         return try parsePath(text, isRealtime: isRealtime)
     }
 
+    /// Whether its end is an end: of a recording, and of standard input, which nobody can open again. All other
+    /// sources are only away.
+    public var hasEnd: Bool { kind == .standardInput || (kind == .file && isPaced) }
+
     /// A text of a library without the secrets of this address.
     func scrubbed(_ text: String) -> String {
         var result = text

@@ -2,13 +2,21 @@ import FathomCore
 import Synchronization
 
 /// When FFmpeg has to give up what it is waiting in; asked by its interrupt callback, set before each call.
-final class LiveDeadline: Sendable {
+public final class LiveDeadline: Sendable {
     private let moment = Atomic<UInt64>(.max)
     private let interrupted = Atomic<Bool>(false)
+    private let end = Atomic<UInt64>(.max)
     private let isCancelled: @Sendable () -> Bool
 
     /// No deadline yet; `isCancelled` ends everything at any time.
-    init(isCancelled: @escaping @Sendable () -> Bool) { self.isCancelled = isCancelled }
+    public init(isCancelled: @escaping @Sendable () -> Bool = { false }) {
+        self.isCancelled = isCancelled
+    }
+
+    /// Everything has to be over at this moment of the monotonic clock, whatever `allow` says; an earlier one stands.
+    public func endAll(at nanoseconds: UInt64) {
+        end.min(nanoseconds, ordering: .relaxed)
+    }
 
     /// Allows what follows some seconds from now.
     func allow(seconds: Double) {
@@ -20,7 +28,10 @@ final class LiveDeadline: Sendable {
     func expire() { moment.store(0, ordering: .relaxed) }
 
     /// Whether the time is over.
-    var hasPassed: Bool { SystemClock.monotonicNanoseconds >= moment.load(ordering: .relaxed) }
+    var hasPassed: Bool {
+        let now = SystemClock.monotonicNanoseconds
+        return now >= moment.load(ordering: .relaxed) || now >= end.load(ordering: .relaxed)
+    }
 
     /// Whether the person ended the work.
     var wasCancelled: Bool { isCancelled() }

@@ -2,34 +2,34 @@ import CKernels
 import CZlib
 
 /// How values become 16-bit samples: `round((value - offset) * scale)` within 1…65535, 0 for none.
-struct DepthPNGMapping: Hashable, Sendable {
+package struct DepthPNGMapping: Hashable, Sendable {
     /// Steps a unit.
-    var scale: Double
+    package var scale: Double
     /// The value that 0 would stand for.
-    var offset: Float
+    package var offset: Float
 
     /// Metres at a benchmark's scale.
-    init(_ scale: DepthPNGScale) {
+    package init(_ scale: DepthPNGScale) {
         self.scale = Double(scale.stepsPerMetre)
         offset = 0
     }
 
     /// Values laid over 0…65535.
-    init(_ range: ClosedRange<Float>) {
+    package init(_ range: ClosedRange<Float>) {
         scale = 65535 / (Double(range.upperBound) - Double(range.lowerBound))
         offset = range.lowerBound
     }
 }
 
 /// Writes gray PNG files of 16 bits (PNG specification, third edition).
-enum DepthPNG {
+package enum DepthPNG {
     /// Level 1: from there on zlib takes several times as long for a few percent of size.
     private static let level: Int32 = 1
 
     /// A file's bytes, and how many values lay outside what 16 bits hold.
     ///
     /// The notes become text chunks, so that kind and unit travel with the file.
-    static func bytes(
+    package static func bytes(
         _ image: DepthImage, mapping: DepthPNGMapping, notes: [(String, String)]
     ) -> (bytes: [UInt8], clamped: Int) {
         let rowBytes = 2 * image.width

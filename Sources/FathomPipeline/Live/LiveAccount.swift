@@ -1,18 +1,21 @@
 import FathomCore
 import FathomMedia
+import Foundation
 import Histogram
 import Synchronization
 
 /// Keeps the account of one live source: counters, ages, states, outputs. Any thread may write and read.
-final class LiveAccount: Sendable {
+package final class LiveAccount: Sendable {
     /// Why a frame was not published.
-    enum DropReason: String {
+    package enum DropReason: String {
         /// A newer frame was there before it was taken.
         case slow
         /// It was older than `--max-age`.
         case age
         /// The work ended before its turn.
         case end
+        /// Its time is not after that of the frame before it.
+        case time
     }
 
     private struct State {
@@ -23,6 +26,9 @@ final class LiveAccount: Sendable {
         var arrivals = RecentValues(seconds: 5)
         var lastPacket: UInt64?
         var dropsTold: [String: Int] = [:]
+        var hasPlayed = false
+        var lostAt: UInt64?
+        var causesTold: Set<String> = []
         var outputs: [OutputAccount] = []
         var load: @Sendable () -> (load: [String: Double], limiting: String?) = { ([:], nil) }
     }
@@ -32,7 +38,7 @@ final class LiveAccount: Sendable {
     private let started = SystemClock.monotonicNanoseconds
     private let state = Mutex(State())
 
-    init(index: Int, name: String, events: EventLog) {
+    package init(index: Int, name: String, events: EventLog) {
         self.events = events
         self.name = name
         state.withLock {
@@ -43,7 +49,7 @@ final class LiveAccount: Sendable {
 
     // MARK: Reading
 
-    var status: LiveStatus {
+    package var status: LiveStatus {
         let now = SystemClock.monotonicNanoseconds
         let (status, outputs, load) = state.withLock { state in
             var status = state.status
@@ -67,25 +73,35 @@ final class LiveAccount: Sendable {
 
     // MARK: Counting
 
-    func update(_ change: (inout LiveStatus) -> Void) { state.withLock { change(&$0.status) } }
+    package func update(_ change: (inout LiveStatus) -> Void) {
+        state.withLock { change(&$0.status) }
+    }
 
     /// Takes note of how to ask for the stages' load.
-    func measureLoad(
+    package func measureLoad(
         _ load: @escaping @Sendable () -> (load: [String: Double], limiting: String?)
     ) {
         state.withLock { $0.load = load }
     }
 
-    func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
+    package func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
 
-    func frameDecoded(at time: UInt64, width: Int, height: Int, isDamaged: Bool) {
+    package func frameDecoded(at time: UInt64) {
         state.withLock { state in
             state.status.framesIn += 1
             state.arrivals.add(0, at: time)
         }
     }
 
-    func dropped(_ count: Int = 1, _ reason: DropReason) {
+    /// Frames that were thrown away before they were decoded.
+    func discarded(_ count: Int) {
+        state.withLock { $0.status.framesIn += count }
+        dropped(.slow, count)
+    }
+
+    func decoderErrors(_ count: Int) { state.withLock { $0.status.decodeErrors += count } }
+
+    package func dropped(_ reason: DropReason, _ count: Int = 1) {
         guard count > 0 else { return }
         state.withLock { state in
             state.status.framesDropped += count
@@ -107,10 +123,67 @@ final class LiveAccount: Sendable {
     }
 
     /// An output's own account, shown among this source's.
-    func addOutput(_ name: String) -> OutputAccount {
+    package func addOutput(_ name: String) -> OutputAccount {
         let output = OutputAccount(name: name, source: self.name, events: events)
         state.withLock { $0.outputs.append(output) }
         return output
+    }
+
+    // MARK: Coming and going
+
+    /// The source plays.
+    func connected(_ input: LiveInput) {
+        let video = input.video.video
+        let away = state.withLock { state -> Double? in
+            let away = state.lostAt.map { Double(SystemClock.monotonicNanoseconds - $0) / 1e9 }
+            let wasKnown = state.hasPlayed
+            if wasKnown { state.status.reconnects += 1 }
+            state.hasPlayed = true
+            state.lostAt = nil
+            state.causesTold = []
+            state.status.state = .playing
+            state.status.trouble = nil
+            state.status.codec = input.video.codec
+            state.status.width = video?.width ?? 0
+            state.status.height = video?.height ?? 0
+            return wasKnown ? away ?? 0 : nil
+        }
+        let what = input.effective.joined(separator: ", ")
+        let values: [(key: String, value: EventLog.Value)] = [
+            ("codec", .text(input.video.codec)), ("width", .whole(video?.width ?? 0)),
+            ("height", .whole(video?.height ?? 0)),
+        ]
+        if let away {
+            events.note(
+                .recovered, source: name, [("seconds", .number(away))] + values,
+                sentence: "\(name) is back after \(String(format: "%.1f", away)) s: \(what)")
+        } else {
+            events.note(.connected, source: name, values, sentence: "\(name) plays: \(what)")
+        }
+    }
+
+    /// The source is away, or can't be opened; each cause is told once until it plays again.
+    func lost(_ failure: LiveFailure) {
+        let (event, isNew) = state.withLock { state in
+            let wasPlaying = state.status.state == .playing
+            state.status.state = state.hasPlayed ? .lost : .connecting
+            state.status.trouble = failure.error.words
+            if wasPlaying { state.lostAt = SystemClock.monotonicNanoseconds }
+            let isNew = state.causesTold.insert(failure.reason.rawValue).inserted
+            return (wasPlaying ? LiveEvent.lost : .failed, isNew || wasPlaying)
+        }
+        guard isNew else { return }
+        events.note(
+            event, source: name,
+            [("reason", .text(failure.reason.rawValue)), ("cause", .text(failure.error.cause))],
+            sentence: "\(failure.error)")
+    }
+
+    /// For how long the source has been away; `nil` while it plays, and before it ever did.
+    var lostSeconds: Double? {
+        state.withLock { state in
+            state.lostAt.map { Double(SystemClock.monotonicNanoseconds - $0) / 1e9 }
+        }
     }
 
     // MARK: Events that sum up
@@ -172,6 +245,8 @@ public final class OutputAccount: Sendable {
     public func works() {
         let recovered = state.withLock { state in
             defer { state.failureTold = nil }
+            // What was lost while it was away is no sign of slowness.
+            if state.status.state != "working" { state.dropsTold = state.status.dropped }
             state.status.state = "working"
             state.status.trouble = nil
             return state.failureTold != nil ? state.status.name : nil

@@ -15,11 +15,13 @@ public final class LiveFeed: Sendable {
     /// The source's own packets, video and sound, on the timeline.
     public let packets = Broadcast<LivePacket>()
     /// What is told about it.
-    let account: LiveAccount
+    package let account: LiveAccount
+    /// Pictures of it, encoded for those who want them.
+    let encoders = LiveEncoders()
 
     private let last = Mutex<LiveFrame?>(nil)
 
-    init(index: Int, name: String, account: LiveAccount) {
+    package init(index: Int, name: String, account: LiveAccount) {
         self.index = index
         self.name = name
         self.account = account
@@ -31,12 +33,20 @@ public final class LiveFeed: Sendable {
     /// How the source is now.
     public var status: LiveStatus { account.status }
 
-    func publish(_ frame: LiveFrame) {
-        last.withLock { $0 = frame }
-        frames.publish(frame)
+    /// Hands a frame to all who listen. Times rise strictly, so that every output can rely on it.
+    package func publish(_ frame: LiveFrame) {
+        let isLater = last.withLock { last in
+            if let last, frame.picture.timestamp <= last.picture.timestamp { return false }
+            last = frame
+            return true
+        }
+        if frame.lostFor == nil {
+            if isLater { account.published(frame) } else { account.dropped(.time) }
+        }
+        if isLater { frames.publish(frame) }
     }
 
-    func finish() {
+    package func finish() {
         frames.finish()
         packets.finish()
     }

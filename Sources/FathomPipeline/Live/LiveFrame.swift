@@ -21,11 +21,34 @@ public struct LiveFrame: Sendable {
     /// Seconds for which the source has been silent; `nil` while it plays. Such a frame repeats the last picture.
     public let lostFor: Double?
 
+    /// A frame that a source publishes.
+    package init(
+        number: Int, picture: VideoFrame, depth: DepthSequence.Frame, arrival: UInt64,
+        published: UInt64, wallTime: WallTime, followsGap: Bool, lostFor: Double?
+    ) {
+        self.number = number
+        self.picture = picture
+        self.depth = depth
+        self.arrival = arrival
+        self.published = published
+        self.wallTime = wallTime
+        self.followsGap = followsGap
+        self.lostFor = lostFor
+    }
+
     /// Milliseconds from arrival to publication.
     public var ageMs: Double { Double(published - min(arrival, published)) / 1e6 }
 
     /// What is remarkable, the decoder's word included.
     public var flags: DepthFlags {
         picture.isDamaged ? depth.flags.union(.damaged) : depth.flags
+    }
+
+    /// The same frame at another time, while the source has been away for some seconds.
+    func repeated(at time: Timestamp, lostFor seconds: Double) -> LiveFrame {
+        LiveFrame(
+            number: number, picture: picture.retimed(to: time, duration: 0), depth: depth,
+            arrival: arrival, published: published, wallTime: wallTime, followsGap: true,
+            lostFor: seconds)
     }
 }

@@ -51,6 +51,11 @@ public struct OutputStatus: Sendable, Codable {
     }
 }
 
+extension FathomError {
+    /// Cause and remedy, for places that show what it is about anyway.
+    var words: String { remedy.isEmpty ? cause : "\(cause). \(remedy)" }
+}
+
 /// All that is known of one live source at one moment: for the progress line, `/state.json`, `/metrics` and the report.
 public struct LiveStatus: Sendable, Codable {
     /// Its number, from 0, in the order of the command line.
@@ -75,7 +80,8 @@ public struct LiveStatus: Sendable, Codable {
     public var framesOut = 0
     /// Frames dropped before publication, for any reason.
     public var framesDropped = 0
-    /// Why frames were dropped: `slow` (a newer one was there), `age` (older than `--max-age`), `end`.
+    /// Why frames were dropped: `slow` (a newer one was there), `age` (older than `--max-age`), `time` (not after the
+    /// frame before it), `end`.
     public var drops: [String: Int] = [:]
     /// Frames published although the decoder found them damaged.
     public var framesDamaged = 0

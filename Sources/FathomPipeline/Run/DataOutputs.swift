@@ -14,11 +14,16 @@ final class DepthSampler {
         self.method = method
     }
 
+    /// Width and height of all that is given from now on, whatever size the frames have: for dumps, whose head
+    /// says it once.
+    var fixed: (width: Int, height: Int)?
+
     /// Width and height of what `withValues` gives for this frame.
     func extent(of frame: DepthFrame) -> (width: Int, height: Int) {
+        if let fixed { return fixed }
         switch size {
-        case .source: (frame.source.format.width, frame.source.format.height)
-        case .network: (frame.depth.map.width, frame.depth.map.height)
+        case .source: return (frame.source.format.width, frame.source.format.height)
+        case .network: return (frame.depth.map.width, frame.depth.map.height)
         }
     }
 
@@ -26,10 +31,11 @@ final class DepthSampler {
     func withValues<R>(
         of frame: DepthFrame, _ body: (UnsafeBufferPointer<Float>) throws(FathomError) -> R
     ) throws(FathomError) -> R {
+        let (width, height) = extent(of: frame)
+        let own = (frame.depth.map.width, frame.depth.map.height)
         switch size {
-        case .network: return try frame.depth.map.withValues(body)
-        case .source:
-            let (width, height) = extent(of: frame)
+        case .network where own == (width, height): return try frame.depth.map.withValues(body)
+        case .network, .source:
             if upsampler?.width != width || upsampler?.height != height {
                 upsampler = GuidedUpsampler(method: method, width: width, height: height)
                 values = [Float](repeating: 0, count: width * height)
@@ -150,23 +156,33 @@ enum DumpStage {
         for frame: DepthFrame, sampler: DepthSampler, path: String, recording: Recording,
         configuration: RunConfiguration, file: PartialFile
     ) throws(FathomError) -> FrameDumpWriter {
-        let (width, height) = sampler.extent(of: frame)
-        let kind = frame.depth.map.kind
-        var description = FrameDumpDescription(
-            title: recording.demuxer.info.path, width: width, height: height,
-            encoding: configuration.dumpAs, kind: kind,
-            unit: kind == .metres ? .metres : .relative,
-            range: range(for: frame, mode: configuration.range),
-            frameRate: configuration.fps ?? recording.stream.video?.frameRate ?? Rational(25, 1))
-        if configuration.dumpColor {
-            description.colorSize = (frame.source.format.width, frame.source.format.height)
-        }
+        let description = describe(
+            frame, sampler: sampler, title: recording.demuxer.info.path,
+            frameRate: configuration.fps ?? recording.stream.video?.frameRate ?? Rational(25, 1),
+            configuration: configuration)
         return try FrameDumpWriter(
             description,
             options: FrameDumpWriter.Options(
                 startWallTime: recording.creationTime
                     ?? Double(SystemClock.wallNanoseconds) / 1e9)
         ) { (bytes) throws(FathomError) in try file.write(bytes) }
+    }
+
+    /// What the head of a dump says, by its first frame.
+    static func describe(
+        _ frame: DepthFrame, sampler: DepthSampler, title: String, frameRate: Rational,
+        configuration: RunConfiguration
+    ) -> FrameDumpDescription {
+        let (width, height) = sampler.extent(of: frame)
+        let kind = frame.depth.map.kind
+        var description = FrameDumpDescription(
+            title: title, width: width, height: height, encoding: configuration.dumpAs, kind: kind,
+            unit: kind == .metres ? .metres : .relative,
+            range: range(for: frame, mode: configuration.range), frameRate: frameRate)
+        if configuration.dumpColor {
+            description.colorSize = (frame.source.format.width, frame.source.format.height)
+        }
+        return description
     }
 
     /// The range that 16 bits stand for, for the whole dump: a fixed or measured one as it is; else from zero

@@ -1,6 +1,4 @@
 import FathomCore
-import FathomMedia
-import Foundation
 import Logging
 import Synchronization
 
@@ -20,9 +18,7 @@ public final class RunBatch: Sendable {
         logger: Logger
     ) throws(FathomError) {
         targets = try RunTarget.plan(inputs: inputs, configuration: configuration)
-        if let path = configuration.jsonReport, path != "-" {
-            try OutputNames(path: path).check(overwrites: true, input: nil)
-        }
+        try RunReport.checkPlace(configuration.jsonReport)
         self.configuration = configuration
         self.cancellation = cancellation
         self.logger = logger
@@ -52,26 +48,8 @@ public final class RunBatch: Sendable {
             whole = whole ?? report
         }
         let report = whole ?? RunReport()
-        if let path = configuration.jsonReport { try Self.write(report, to: path) }
+        if let path = configuration.jsonReport { try report.write(to: path) }
         if let failure { throw failure }
         return report
-    }
-
-    private static func write(_ report: RunReport, to path: String) throws(FathomError) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do {
-            let data = try encoder.encode(report) + Data("\n".utf8)
-            if path == "-" {
-                FileHandle.standardOutput.write(data)
-            } else {
-                try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-            }
-        } catch {
-            throw FathomError(
-                operation: "write", subject: "the report \(path)",
-                cause: (error as NSError).localizedFailureReason ?? error.localizedDescription,
-                remedy: "Check its folder")
-        }
     }
 }

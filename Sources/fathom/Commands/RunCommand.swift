@@ -25,6 +25,7 @@ struct RunCommand: ParsableCommand {
             "A YAML file of these options, or dashcam, annotate or quick-look.", valueName: "file"))
     var config: String?
     @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Output") var encoding: EncodingOptions
     @OptionGroup(title: "Model") var model: ModelOptions
     @OptionGroup(title: "Picture") var picture: PictureOptions
     @OptionGroup(title: "Frames") var selection: SelectionOptions
@@ -38,7 +39,8 @@ struct RunCommand: ParsableCommand {
             }
         }
         let flags =
-            output.settings + model.settings + picture.settings + selection.settings + data.settings
+            output.settings + encoding.settings + model.settings + picture.settings
+            + selection.settings + data.settings
         for (key, value) in flags { try settings.set(key, value) }
         try RunSession(inputs: inputs, configuration: settings).run()
     }

@@ -9,6 +9,21 @@ struct OutputOptions: ParsableArguments {
             "The depth video (container by extension), a folder, or '-' for Matroska on standard output. Default: INPUT.depth.EXT beside the input.",
             valueName: "file"))
     var output: String?
+    @Flag(
+        inversion: .prefixedNo, help: "Keep subtitles, data tracks and attachments (on by default)."
+    )
+    var data: Bool?
+    @Flag(help: "Exit with 3 when the input turns out to be damaged.")
+    var strict = false
+
+    var settings: [(key: String, value: String)] {
+        values([("output", output)])
+            + flags([("data", data), ("strict", strict ? true : nil)])
+    }
+}
+
+/// How videos are coded, and what is said about the work.
+struct EncodingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "h264 (default), hevc, vp9, av1, ffv1, mjpeg or prores.", valueName: "codec"))
@@ -26,14 +41,8 @@ struct OutputOptions: ParsableArguments {
     var bitrate: String?
     @Flag(inversion: .prefixedNo, help: "Keep the audio tracks (on by default).")
     var audio: Bool?
-    @Flag(
-        inversion: .prefixedNo, help: "Keep subtitles, data tracks and attachments (on by default)."
-    )
-    var data: Bool?
     @Flag(help: "Replace an output that exists.")
     var overwrite = false
-    @Flag(help: "Exit with 3 when the input turns out to be damaged.")
-    var strict = false
     @Flag(help: "No progress line and no summary.")
     var quiet = false
     @Option(
@@ -43,12 +52,12 @@ struct OutputOptions: ParsableArguments {
 
     var settings: [(key: String, value: String)] {
         values([
-            ("output", output), ("codec", codec), ("crf", crf), ("preset", preset),
-            ("bitrate", bitrate), ("json-report", jsonReport),
+            ("codec", codec), ("crf", crf), ("preset", preset), ("bitrate", bitrate),
+            ("json-report", jsonReport),
         ])
             + flags([
-                ("audio", audio), ("data", data), ("overwrite", overwrite ? true : nil),
-                ("strict", strict ? true : nil), ("quiet", quiet ? true : nil),
+                ("audio", audio), ("overwrite", overwrite ? true : nil),
+                ("quiet", quiet ? true : nil),
             ])
     }
 }
@@ -203,10 +212,12 @@ struct DataOptions: ParsableArguments {
     }
 }
 
-private func values(_ pairs: [(String, String?)]) -> [(key: String, value: String)] {
+/// Options with a value that were given.
+func values(_ pairs: [(String, String?)]) -> [(key: String, value: String)] {
     pairs.compactMap { key, value in value.map { (key, $0) } }
 }
 
-private func flags(_ pairs: [(String, Bool?)]) -> [(key: String, value: String)] {
+/// Flags that were given.
+func flags(_ pairs: [(String, Bool?)]) -> [(key: String, value: String)] {
     pairs.compactMap { key, value in value.map { (key, $0 ? "true" : "false") } }
 }
