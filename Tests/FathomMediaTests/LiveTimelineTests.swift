@@ -143,8 +143,8 @@ struct LiveTimelineTests {
     )
     func reordering() {
         // I0 P3 B1 B2 P6 B4 B5 …
-        var order = [0]
-        for first in stride(from: 0, to: 60, by: 3) { order += [first + 3, first + 1, first + 2] }
+        var order: [Int] = [0]
+        for group in 0..<20 { order += [group * 3 + 3, group * 3 + 1, group * 3 + 2] }
         for hasDecodingTimes in [true, false] {
             let source = Source()
             var last = Int64.min

@@ -222,6 +222,7 @@ struct HostileClientTests {
         }
         for viewer in viewers { _ = try viewer.answer(withoutBody: true) }
         #expect(try Client(server.port).answer().status == 503)
+        withExtendedLifetime(viewers) {}
     }
 
     @Test("readers who never read their answers can't fill the memory")
@@ -287,7 +288,7 @@ struct HostileClientTests {
         limits.head = 2
         let server = try TestServer(token: "t", limits: limits)
         try server.sources[0].publish()
-        var random = SeededRandom(seed: 7)
+        var random = SeededRandom(7)
         let whole = Array(
             "GET /stream.mjpg?token=t&width=320&range=fixed:0:1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer t\r\nCookie: fathom-1=74\r\nConnection: keep-alive\r\n\r\n"
                 .utf8)
@@ -298,7 +299,7 @@ struct HostileClientTests {
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
                 case 1: bytes.remove(at: at)
-                case 2: bytes.insert(contentsOf: bytes[at...].prefix(20), at: at)
+                case 2: bytes.insert(contentsOf: Array(bytes[at...].prefix(20)), at: at)
                 default: bytes.insert(contentsOf: [13, 10], at: at)
                 }
             }

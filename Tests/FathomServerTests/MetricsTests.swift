@@ -7,8 +7,9 @@ import Testing
 @Suite("Metrics")
 struct MetricsTests {
     /// A line of a sample: name, labels, value.
-    private static let sample =
+    private static var sample: Regex<(Substring, Substring, Substring?, Substring)> {
         /([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? ([-+0-9.eE]+|NaN|[-+]Inf)/
+    }
 
     private func text(_ server: TestServer) throws -> String {
         let answer = try server.get("/metrics")
@@ -87,6 +88,7 @@ struct MetricsTests {
         source.connect()
         source.showWork()
         try source.publish()
+        _ = try text(server)
         var served: Set<String> = []
         for line in try text(server).split(separator: "\n") where line.hasPrefix("# TYPE ") {
             served.insert(String(line.split(separator: " ")[2]))

@@ -170,8 +170,10 @@ struct ViewTests {
             for layout in ["side-by-side", "stacked", "depth", "overlay", "inset"] {
                 for across in ["64", "7680"] {
                     let client = try open(server, "?layout=\(layout)&width=\(across)")
-                    let picture = try decoded(try client.picture(), "jpg")
-                    #expect(picture.width > 0 && picture.height > 0)
+                    let jpeg = try client.picture()
+                    #expect(jpeg.starts(with: [0xff, 0xd8]) && jpeg.suffix(2) == [0xff, 0xd9])
+                    let picture = try decoded(jpeg, "jpg")
+                    #expect(picture.width > 0 && picture.height > 0, "\(layout) \(across)")
                 }
             }
         }

@@ -23,7 +23,8 @@ public final class SyntheticFeed: Sendable {
         self.width = width
         self.height = height
         self.kind = kind
-        let events = try EventLog(path: nil, logger: Logger(label: "test"))
+        let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let events = try EventLog(path: nil, logger: silent)
         feed = LiveFeed(
             index: index, name: name,
             account: LiveAccount(index: index, name: name, events: events))

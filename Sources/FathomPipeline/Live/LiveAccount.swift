@@ -56,6 +56,7 @@ package final class LiveAccount: Sendable {
             status.seconds = Double(now - started) / 1e9
             status.secondsSinceLastPacket = state.lastPacket.map { Double(now - $0) / 1e9 }
             status.inputRate = state.arrivals.rate(at: now)
+            status.jitterMs = state.arrivals.jitter(at: now) * 1000
             status.outputRate = state.recentAges.rate(at: now)
             status.recentAgeMs = state.recentAges.statistics(at: now)
             if state.ages.totalCount > 0 {
@@ -318,6 +319,17 @@ struct RecentValues {
             return 0
         }
         return Double(recent.count - 1) / (Double(last.time - first.time) / 1e9)
+    }
+
+    /// Mean deviation of the intervals between values from their mean, in seconds.
+    func jitter(at now: UInt64) -> Double {
+        let recent = recent(at: now)
+        let intervals = zip(recent.dropFirst(), recent).map {
+            Double(Int64($0.time) - Int64($1.time)) / 1e9
+        }
+        guard intervals.count > 1 else { return 0 }
+        let mean = intervals.reduce(0, +) / Double(intervals.count)
+        return intervals.reduce(0) { $0 + abs($1 - mean) } / Double(intervals.count)
     }
 
     func statistics(at now: UInt64) -> AgeStatistics {

@@ -44,11 +44,16 @@ final class HTTPConnection {
     private var stalledSince: UInt64
     private var pieceSince: UInt64
     private var requests = 0
+    private var forgotten = 0
 
+    /// `poll` tells when the client has closed its end (POLLRDHUP, which isn't imported into Swift).
+    static let hangUp: Int16 = 0x2000
     /// Requests that one connection may make.
     private static let mostRequests = 1000
-    /// Bytes of a client's farewell that are read and forgotten.
+    /// Bytes that are read at a time.
     private static let chunk = 4096
+    /// Bytes behind the last answer that are read and forgotten.
+    private static let mostForgotten = 64 << 10
 
     init(number: Int, descriptor: Int32, limits: ServerLimits, now: UInt64) {
         self.number = number
@@ -70,7 +75,10 @@ final class HTTPConnection {
         switch phase {
         case .reading, .leaving: Int16(POLLIN)
         case .answering: 0
-        case .sending, .streaming: pieces.isEmpty ? 0 : Int16(POLLOUT)
+        case .sending: Int16(POLLOUT)
+        // Who watches and closes one way has gone: browsers close both, and nothing else would tell before the next
+        // picture.
+        case .streaming: (pieces.isEmpty ? 0 : Int16(POLLOUT)) | Self.hangUp
         }
     }
 
@@ -138,7 +146,9 @@ final class HTTPConnection {
     private func discard() -> Reading {
         var chunk = [UInt8](repeating: 0, count: Self.chunk)
         let count = recv(descriptor, &chunk, chunk.count, 0)
-        return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)) ? .nothing : .end
+        if count < 0 { return errno == EAGAIN || errno == EINTR ? .nothing : .end }
+        forgotten += count
+        return count > 0 && forgotten <= Self.mostForgotten ? .nothing : .end
     }
 
     // MARK: Sending
@@ -237,14 +247,8 @@ final class HTTPConnection {
         case .leaving: return over(since, limits.farewell)
         case .sending: return over(stalledSince, limits.stall) || over(since, limits.answer)
         case .streaming:
-            if pieces.isEmpty { return over(pieceSince, limits.stall) && hasGone }
-            return over(stalledSince, limits.stall) || over(pieceSince, limits.piece)
+            return !pieces.isEmpty
+                && (over(stalledSince, limits.stall) || over(pieceSince, limits.piece))
         }
-    }
-
-    /// Whether the client of a silent stream has closed its end.
-    private var hasGone: Bool {
-        var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) == 0
     }
 }

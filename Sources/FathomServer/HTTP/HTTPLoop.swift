@@ -64,7 +64,7 @@ final class HTTPLoop {
             return []
         }
         if descriptors[1].revents != 0 { accept() }
-        let broken = Int16(POLLERR | POLLHUP | POLLNVAL)
+        let broken = Int16(POLLERR | POLLHUP | POLLNVAL) | HTTPConnection.hangUp
         return zip(numbers, descriptors.dropFirst(2)).compactMap { number, descriptor in
             descriptor.revents == 0 ? nil : (number, descriptor.revents & broken != 0)
         }

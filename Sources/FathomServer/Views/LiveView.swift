@@ -22,8 +22,8 @@ final class LiveView: Sendable {
     private let stopping = Cancellation()
     private let thread = Mutex<JoinedThread?>(nil)
 
-    /// Pictures a second, at most: a preview needs no more.
-    private static let mostPicturesASecond = 30.0
+    /// A preview needs no more pictures than that: 30 a second and a little, so that none of 30 is late.
+    private static let secondsBetweenPictures = 0.9 / 30
     /// A silent stream says its last picture again, so that the viewer knows that it is there.
     private static let secondsBetweenRepeats = 2.0
     /// How long a view without viewers is kept: the next picture of the page may want it.
@@ -90,30 +90,33 @@ final class LiveView: Sendable {
         var spoke = SystemClock.monotonicNanoseconds
         var wanted = spoke
         var rated = spoke
+        var pending: LiveFrame?
         while !stopping.isCancelled {
-            let receipt = frames.next(seconds: 0.1)
+            // A frame that comes too soon waits for its time, or for a newer one.
+            let rest =
+                Self.secondsBetweenPictures - seconds(spoke, SystemClock.monotonicNanoseconds)
+            let isWaiting = pending != nil && viewers > 0
+            switch frames.next(seconds: isWaiting ? max(0, rest) : 0.1) {
+            case .item(let frame): pending = frame
+            case .nothing: break
+            case .end: return
+            }
             let now = SystemClock.monotonicNanoseconds
             if viewers > 0 { wanted = now }
             if seconds(wanted, now) > Self.secondsOfGrace, retire(self, false) { return }
-            switch receipt {
-            case .item(let frame):
-                guard viewers > 0, seconds(spoke, now) >= 0.9 / Self.mostPicturesASecond else {
-                    continue
-                }
+            let silence = seconds(spoke, now)
+            if let frame = pending, viewers > 0, silence >= Self.secondsBetweenPictures {
                 if seconds(rated, now) > 1 {
                     rate = feed.status.outputRate
                     rated = now
                 }
                 guard show(frame, painter, rate) else { return }
+                pending = nil
                 spoke = now
-            case .nothing:
-                guard seconds(spoke, now) > Self.secondsBetweenRepeats,
-                    let part = latest.withLock({ $0 })
-                else { continue }
+            } else if silence > Self.secondsBetweenRepeats, let part = latest.withLock({ $0 }) {
                 pictures.publish(part)
                 published()
                 spoke = now
-            case .end: return
             }
         }
     }
