@@ -1,7 +1,8 @@
 import CFFmpeg
 import FathomCore
 
-/// Puts the pieces of H.264 and H.265 pictures together as they come out of RTP, one slice or parameter set each.
+/// Puts the pieces of H.264 and H.265 pictures together as they come out of RTP: each a slice, a parameter set, or a
+/// fragment of one that is larger than a datagram.
 ///
 /// FFmpeg's parser knows that a picture is complete only when the next one begins: a frame's time late. This one
 /// learns how many slices a picture has, and gives it with the last of them. Cameras keep that number; where it
@@ -12,6 +13,8 @@ final class AccessUnits {
     /// What a piece holds.
     struct Content {
         var slices = 0
+        /// Whether it goes on with the unit of the piece before: only the first fragment has a start code.
+        var isFragment = false
         /// Whether its first slice begins a picture.
         var beginsPicture = false
         var isKey = false
@@ -40,6 +43,10 @@ final class AccessUnits {
     private var otherHabit = Habit()
     /// Whether slices are larger than datagrams: else their number may go by their size.
     private var hasLargeSlices = false
+    /// Bytes of the largest piece: one that is as large as a datagram may be is not the last fragment of its slice.
+    private var largestPiece = 0
+    /// Bytes that a first fragment has more than the next ones: start code and header.
+    private static let fragmentSlack = 16
     /// How often in a row a number must have been right.
     private var demanded = 12
 
@@ -56,7 +63,9 @@ final class AccessUnits {
             UnsafeBufferPointer(start: data, count: Int(packet.size)), isHEVC: isHEVC)
         var complete: [ArrivedPacket] = []
         if let early = givenEarly {
-            if packet.pts == early, found.slices > 0, !found.beginsPicture {
+            if packet.pts == early,
+                found.isFragment || (found.slices > 0 && !found.beginsPicture)
+            {
                 // There was more of it than ever before.
                 if !followsDamage { distrust() }
                 return []
@@ -71,7 +80,9 @@ final class AccessUnits {
         pieces.append(piece)
         content.slices += found.slices
         content.isKey = content.isKey || found.isKey
-        hasLargeSlices = hasLargeSlices || found.largestSlice > 2000
+        hasLargeSlices = hasLargeSlices || found.largestSlice > 2000 || found.isFragment
+        largestPiece = max(largestPiece, piece.packet.size)
+        let mayGoOn = hasLargeSlices && piece.packet.size + Self.fragmentSlack >= largestPiece
         guard pieces.count < Self.mostPieces,
             pieces.reduce(0, { $0 + $1.packet.size }) < Self.mostBytes
         else {
@@ -81,7 +92,7 @@ final class AccessUnits {
             followsDamage = true
             return complete
         }
-        if content.slices > 0, isExpectedEnd {
+        if content.slices > 0, !mayGoOn, isExpectedEnd {
             givenEarly = time
             complete += try give()
         }
@@ -154,6 +165,8 @@ final class AccessUnits {
         var content = Content()
         var starts: [Int] = []
         var position = 0
+        content.isFragment =
+            !bytes.starts(with: [0, 0, 1]) && !bytes.starts(with: [0, 0, 0, 1])
         while position + 3 < bytes.count {
             if bytes[position] == 0, bytes[position + 1] == 0, bytes[position + 2] == 1 {
                 starts.append(position + 3)
