@@ -40,7 +40,6 @@ extension Live {
                     "http://viewer:secret42@\(garbage["address"])/one",
                     ["damaged", "other", "ended"]
                 ),
-                ("/nowhere/clip.mkv", ["not-found"]),
             ]
             let programs = try cases.map { address, _ in
                 try LiveProgram(address, ["--open-timeout", "2", "--realtime"])

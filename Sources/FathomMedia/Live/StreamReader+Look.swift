@@ -56,6 +56,12 @@ extension StreamReader {
             if videoFound == nil, kind == AVMEDIA_TYPE_VIDEO, try videoIndex() == index {
                 if video == nil {
                     video = index
+                    // The session's description says what it is, or nobody does.
+                    if address.kind == .rtsp,
+                        stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_NONE
+                    {
+                        throw unsupported("FFmpeg does not know the codec of its video")
+                    }
                     // It sends: now its next key frame is worth waiting for.
                     deadline.allow(seconds: max(options.openSeconds, 30))
                 }
@@ -94,12 +100,16 @@ extension StreamReader {
         _ stream: UnsafeMutablePointer<AVStream>, _ packet: Packet
     ) throws(LiveFailure) -> Bool {
         do { return try StreamProbe.complete(stream, from: packet) } catch {
-            throw LiveFailure(
-                .unsupportedCodec,
-                FathomError(
-                    operation: "decode", subject: address.name, cause: error.cause,
-                    remedy: "Set the source to H.264, H.265 or MJPEG"))
+            throw unsupported(error.cause)
         }
+    }
+
+    private func unsupported(_ cause: String) -> LiveFailure {
+        LiveFailure(
+            .unsupportedCodec,
+            FathomError(
+                operation: "decode", subject: address.name, cause: cause,
+                remedy: "Set the source to H.264, H.265 or MJPEG"))
     }
 
     /// The video to use, among the streams known so far.
