@@ -143,7 +143,8 @@ struct LiveTimelineTests {
     )
     func reordering() {
         // I0 P3 B1 B2 P6 B4 B5 …
-        let order = [0] + (0..<20).flatMap { [$0 * 3 + 3, $0 * 3 + 1, $0 * 3 + 2] }
+        var order: [Int] = [0]
+        for group in 0..<20 { order += [group * 3 + 3, group * 3 + 1, group * 3 + 2] }
         for hasDecodingTimes in [true, false] {
             let source = Source()
             var last = Int64.min

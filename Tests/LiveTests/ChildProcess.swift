@@ -25,8 +25,12 @@ final class ChildProcess: Sendable {
                     &actions, number, "/dev/null", number == 0 ? O_RDONLY : O_WRONLY, 0)
             }
         }
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        if let folder { posix_spawn_file_actions_addchdir_np(&actions, folder) }
+        // It inherits nothing else: a pipe of another program's would never come to its end.
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+            if let number = Int32(name), number > 2 {
+                posix_spawn_file_actions_addclose(&actions, number)
+            }
+        }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -40,11 +44,12 @@ final class ChildProcess: Sendable {
         posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let words = ([path] + arguments).map { strdup($0) } + [nil]
+        let command = folder.map { ["/usr/bin/env", "-C", $0, path] } ?? [path]
+        let words = (command + arguments).map { strdup($0) } + [nil]
         let values = variables.map { strdup("\($0)=\($1)") } + [nil]
         defer { (words + values).forEach { free($0) } }
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, path, &actions, &attributes, words, values)
+        let code = posix_spawn(&pid, command[0], &actions, &attributes, words, values)
         guard code == 0 else {
             throw LivePart.Failure(
                 description: "\(path) can't be started: \(String(cString: strerror(code)))")
@@ -78,9 +83,10 @@ struct PipeEnds {
 
     init() throws {
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else {
+        guard pipe(&ends) == 0 else {
             throw LivePart.Failure(description: "no pipe: \(String(cString: strerror(errno)))")
         }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         (reading, writing) = (ends[0], ends[1])
     }
 }

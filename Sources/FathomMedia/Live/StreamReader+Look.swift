@@ -7,7 +7,7 @@ extension StreamReader {
         let (code, messages) = ThreadMessages.collect { collected in
             (InputContext.findStreams(context.pointer), collected.messages)
         }
-        if deadline.wasCancelled || deadline.hasPassed || code < 0 {
+        if deadline.wasCancelled || deadline.hasInterrupted || code < 0 {
             throw Self.failure(code, "open", address, deadline, messages)
         }
         guard let video = try videoIndex() else { throw noVideo() }

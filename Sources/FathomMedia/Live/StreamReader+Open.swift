@@ -95,7 +95,7 @@ extension StreamReader {
         if deadline.wasCancelled {
             return LiveFailure(.interrupted, operation, address, cause: "it was interrupted")
         }
-        if deadline.hasPassed {
+        if deadline.hasInterrupted {
             return LiveFailure(
                 .timedOut, operation, address, cause: "nothing came in the time allowed",
                 remedy: "Check the source and the network")

@@ -18,6 +18,7 @@ final class StreamReader: LiveReader {
     /// Packets that were read to find out what the streams are.
     var queue: [ArrivedPacket] = []
     private var queued = 0
+    private var wallClock = SenderReportClock()
     /// Seconds spent waiting since the last packet of the video.
     private var waited = 0.0
     /// For streams whose pieces Fathom puts together itself, by index.
@@ -183,11 +184,12 @@ final class StreamReader: LiveReader {
                     packet.pointer.pointee.flags |= AV_PKT_FLAG_CORRUPT
                 }
                 let wallTime =
-                    WallTime.ofSenderReport(packet) ?? WallTime.of(arrival, source: .arrival)
+                    wallClock.time(of: packet, arrival: arrival)
+                    ?? WallTime.of(arrival, source: .arrival)
                 return ArrivedPacket(
                     packet: packet, arrival: arrival, wallTime: wallTime, hasClock: hasClock)
             }
-            if deadline.wasCancelled || deadline.hasPassed {
+            if deadline.wasCancelled || deadline.hasInterrupted {
                 throw Self.failure(code, operation, address, deadline, messages)
             }
             failures += 1

@@ -97,7 +97,7 @@ public struct LiveBench: Sendable {
             ended = worker.join(seconds: 1)
             let seconds = Double(SystemClock.monotonicNanoseconds - started) / 1e9
             let memory = SystemClock.memoryMB
-            for (index, status) in job.statuses.enumerated() where !ended {
+            for (index, status) in job.statuses.enumerated() where status.state != .ended {
                 samples[index].append(
                     Sample(
                         seconds: seconds, memoryMB: memory, framesIn: status.framesIn,

@@ -37,7 +37,7 @@ struct CameraChoice {
                 let sizeCost =
                     (abs(log2(Double(width) / Double(wanted.0)))
                         + abs(log2(Double(height) / Double(wanted.1)))) * (size == nil ? 1 : 100)
-                let rateCost = shortfall * (rate == nil ? 1 : 10)
+                let rateCost = shortfall * (rate == nil ? 1.5 : 15)
                 let cost = sizeCost + rateCost + known.penalty
                 if best.map({ cost < $0.cost }) ?? true {
                     best = (

@@ -71,10 +71,10 @@ struct CameraFormat: Hashable, Sendable {
             packed(fathom_v4l2_format_rgb24, "rgb24", 3, 0.1),
             packed(fathom_v4l2_format_bgr24, "bgr24", 3, 0.1),
             packed(fathom_v4l2_format_xbgr32, "bgr0", 4, 0.1),
-            packed(fathom_v4l2_format_grey, "gray", 1, 1),
-            packed(fathom_v4l2_format_y10, "gray10le", 2, 1.1),
-            packed(fathom_v4l2_format_y12, "gray12le", 2, 1.1),
-            packed(fathom_v4l2_format_y16, "gray16le", 2, 1.1),
+            packed(fathom_v4l2_format_grey, "gray", 1, 4),
+            packed(fathom_v4l2_format_y10, "gray10le", 2, 4.1),
+            packed(fathom_v4l2_format_y12, "gray12le", 2, 4.1),
+            packed(fathom_v4l2_format_y16, "gray16le", 2, 4.1),
         ]
     }()
 
