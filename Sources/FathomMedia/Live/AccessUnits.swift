@@ -19,6 +19,32 @@ final class AccessUnits {
         var beginsPicture = false
         var isKey = false
         var largestSlice = 0
+        /// Whether it goes on with the unit of the piece before: only a unit's first part has a start code.
+        var isContinuation = false
+    }
+
+    /// How RTP cuts units that are too large for a datagram (RFC 6184, section 5.8): parts of equal size and a rest,
+    /// which is learned as they come, for nothing else tells the rest from a part.
+    private struct Cutting {
+        private var part = 0
+        private var last = 0
+        private var isIrregular = false
+
+        /// No datagram is known yet: what is larger than this may be the first part of a unit.
+        private static let smallestPart = 1000
+
+        /// Takes note of a piece's bytes, without start code and header.
+        mutating func saw(_ bytes: Int, isContinuation: Bool) {
+            if isContinuation {
+                // What came before it was a part, then, and parts are of one size.
+                isIrregular = isIrregular || last < part || bytes > max(part, last)
+                part = max(part, last)
+            }
+            last = bytes
+        }
+
+        /// Whether the unit may go on behind the last piece.
+        var mayGoOn: Bool { isIrregular || last >= (part == 0 ? Self.smallestPart : part) }
     }
 
     /// How many slices pictures of a kind have had, and how often in a row.
@@ -41,6 +67,7 @@ final class AccessUnits {
     private var followsDamage = false
     private var keyHabit = Habit()
     private var otherHabit = Habit()
+    private var cutting = Cutting()
     /// Whether slices are larger than datagrams: else their number may go by their size.
     private var hasLargeSlices = false
     /// Bytes of the largest piece: one that is as large as a datagram may be is not the last fragment of its slice.
@@ -61,11 +88,19 @@ final class AccessUnits {
         guard let data = packet.data, packet.size > 0 else { return [] }
         let found = Self.content(
             UnsafeBufferPointer(start: data, count: Int(packet.size)), isHEVC: isHEVC)
+        cutting.saw(
+            found.isContinuation ? Int(packet.size) : Int(packet.size) - (isHEVC ? 6 : 5),
+            isContinuation: found.isContinuation)
         var complete: [ArrivedPacket] = []
         if let early = givenEarly {
+<<<<<<< HEAD
             if packet.pts == early,
                 found.isFragment || (found.slices > 0 && !found.beginsPicture)
             {
+=======
+            let isMore = found.isContinuation || (found.slices > 0 && !found.beginsPicture)
+            if packet.pts == early, isMore {
+>>>>>>> server
                 // There was more of it than ever before.
                 if !followsDamage { distrust() }
                 return []
@@ -80,9 +115,13 @@ final class AccessUnits {
         pieces.append(piece)
         content.slices += found.slices
         content.isKey = content.isKey || found.isKey
+<<<<<<< HEAD
         hasLargeSlices = hasLargeSlices || found.largestSlice > 2000 || found.isFragment
         largestPiece = max(largestPiece, piece.packet.size)
         let mayGoOn = hasLargeSlices && piece.packet.size + Self.fragmentSlack >= largestPiece
+=======
+        hasLargeSlices = hasLargeSlices || found.isContinuation || found.largestSlice > 2000
+>>>>>>> server
         guard pieces.count < Self.mostPieces,
             pieces.reduce(0, { $0 + $1.packet.size }) < Self.mostBytes
         else {
@@ -92,7 +131,11 @@ final class AccessUnits {
             followsDamage = true
             return complete
         }
+<<<<<<< HEAD
         if content.slices > 0, !mayGoOn, isExpectedEnd {
+=======
+        if content.slices > 0, !cutting.mayGoOn, isExpectedEnd {
+>>>>>>> server
             givenEarly = time
             complete += try give()
         }
@@ -175,6 +218,7 @@ final class AccessUnits {
                 position += 1
             }
         }
+        content.isContinuation = (starts.first ?? .max) > 4
         for (index, start) in starts.enumerated() {
             let end = index + 1 < starts.count ? starts[index + 1] - 3 : bytes.count
             let header = isHEVC ? 2 : 1
