@@ -7,7 +7,7 @@ BUILD := $(SWIFT) build -c release
 FATHOM := .build/release/fathom
 PROGRAM ?= $(FATHOM)
 
-.PHONY: help setup build run test lint format bench bench-table sanitize fuzz install media clean
+.PHONY: help setup build run test test-live test-v4l2 lint format bench bench-table sanitize fuzz install media clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,9 +22,19 @@ run: build ## turn Samples/media/drive.mp4 into a depth video
 	$(FATHOM) run Samples/media/drive.mp4 -o drive.depth.mp4 --overwrite
 	@echo "The depth video is $(CURDIR)/drive.depth.mp4"
 
-test: setup ## build and run every test
+test: setup ## build and run every test but those that need real servers
 	$(BUILD) --build-tests
-	$(SWIFT) test -c release --skip-build
+	$(SWIFT) test -c release --skip-build --skip '^LiveTests\.'
+
+test-live: setup ## play against real cameras and servers on this machine (installs them; needs root)
+	@bash Scripts/setup-live.sh
+	$(BUILD) --build-tests
+	$(SWIFT) test -c release --skip-build --filter '^LiveTests\.'
+
+test-v4l2: build ## play a real camera of the kernel's test driver, unplug it and bring it back, in a virtual machine
+	@bash Scripts/setup-v4l2.sh
+	@mkdir -p .build/v4l2
+	@bash Tests/LiveParts/v4l2_vm.sh .build/v4l2 python3 $(CURDIR)/Tests/LiveParts/v4l2_check.py $(CURDIR)/$(FATHOM)
 
 lint: ## check formatting and the rules of the house
 	@bash Scripts/lint.sh

@@ -86,6 +86,7 @@ let package = Package(
                     "libswresample-dev", "libavfilter-dev", "libavdevice-dev",
                 ])
             ]),
+        .systemLibrary(name: "CVideo4Linux"),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
@@ -105,7 +106,7 @@ let package = Package(
             ],
             exclude: ["ONNX/onnx.proto"], swiftSettings: swiftSettings),
         library("FathomEngine", ["COpenBLAS", "CKernels"]),
-        library("FathomMedia", ["CFFmpeg", "CKernels"]),
+        library("FathomMedia", ["CFFmpeg", "CVideo4Linux", "CKernels"]),
         library("FathomDepth", ["CKernels"]),
         library("FathomPicture", ["CCairo", "CKernels"]),
         library("FathomScenes"),
@@ -140,7 +141,7 @@ let package = Package(
         tests("FathomCoreTests"),
         tests("FathomGraphTests"),
         tests("FathomEngineTests", ["CDefaultModel", "CAllocationCounter"]),
-        tests("FathomMediaTests"),
+        tests("FathomMediaTests", ["CVideo4Linux"]),
         tests("FathomDepthTests"),
         tests("FathomPictureTests"),
         tests("FathomPipelineTests", ["CDefaultModel"]),
@@ -150,6 +151,7 @@ let package = Package(
             name: "serve-synthetic", dependencies: using("Fathom") + ["TestSupport", logging],
             path: "Tests/ServeSynthetic", swiftSettings: swiftSettings),
         tests("CommandTests"),
+        tests("LiveTests", ["CFFmpeg"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -15,6 +15,7 @@ only() {
     [ -z "$found" ] || fail "$module is imported outside $room: $found"
 }
 only CFFmpeg FathomMedia
+only CVideo4Linux FathomMedia
 only COpenBLAS FathomEngine
 only CCairo FathomPicture
 

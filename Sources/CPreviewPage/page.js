@@ -14,7 +14,8 @@ let reachable = true;
 const params = new URLSearchParams(location.search);
 if (params.has("token")) { // it is a cookie by now, and need not stand in the address
   params.delete("token");
-  history.replaceState(null, "", location.pathname + (params.size ? "?" + params : "") + location.hash);
+  const rest = params.toString();
+  history.replaceState(null, "", location.pathname + (rest ? "?" + rest : "") + location.hash);
 }
 
 // --- What is chosen -------------------------------------------------------------------------------------------------
@@ -73,6 +74,9 @@ async function choose(event) {
 const stream = {
   abort: null, address: "", timer: 0, last: 0, shown: 0,
 
+  /// Pictures come every two seconds at least, new or not: silence means that the way is broken.
+  get isSilent() { return this.abort && this.shown && performance.now() - this.last > 7000; },
+
   wanted() {
     const across = canvas.parentElement.parentElement.clientWidth * Math.min(devicePixelRatio || 1, 2);
     const width = [480, 640, 960, 1280, 1920].find((w) => w >= across) || 1920;
@@ -101,10 +105,13 @@ const stream = {
   async run(address) {
     const abort = this.abort = new AbortController();
     this.address = address;
+    this.last = performance.now();
     const layout = new URLSearchParams(address.split("?")[1]).get("layout");
     let trouble = "The stream ended.";
     try {
-      const answer = await fetch(address, { signal: abort.signal });
+      // As plain bytes: some browsers take a multipart answer apart before a script sees it.
+      const headers = { Accept: "application/octet-stream" };
+      const answer = await fetch(address, { signal: abort.signal, headers });
       if (!answer.ok) throw new Error((await answer.text()).trim());
       await this.read(answer.body.getReader(), layout);
     } catch (error) {
@@ -123,6 +130,7 @@ const stream = {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
+      this.last = performance.now();
       if (used + value.length > buffer.length) {
         const larger = new Uint8Array(Math.max(2 * buffer.length, used + value.length));
         larger.set(buffer.subarray(0, used));
@@ -299,9 +307,7 @@ function showState(state) {
   set("out", rate(state.outputRate));
   const age = state.recentAgeMs;
   for (const key of ["p50", "p95", "p99"]) set(key, whole(age[key]));
-  const jitter = state.jitterMs ?? state.jitter;
-  byId("jitter-tile").hidden = jitter == null;
-  if (jitter != null) set("jitter", Number(jitter).toFixed(1));
+  set("jitter", state.jitterMs.toFixed(1));
   const why = { slow: "a newer one was there", age: "too old", time: "out of order", end: "at the end" };
   const reasons = Object.entries(state.drops).map(([key, count]) => `${whole(count)} ${why[key] || key}`);
   set("dropped", whole(state.framesDropped) + (reasons.length ? ` (${reasons.join(", ")})` : ""));
@@ -406,7 +412,11 @@ async function look() {
     showState(states[source]);
     showTabs();
     readPoint(false);
-    if (!stream.abort && !document.hidden) stream.restart();
+    if (stream.isSilent) {
+      notice("The stream stands still. Connecting again…");
+      stream.restart(true);
+    } else if (!stream.abort && !document.hidden) stream.restart();
+    else if (!stream.shown) notice("Waiting for the first picture…");
   } catch {
     reachable = false;
     byId("state").className = "state away";

@@ -21,18 +21,24 @@ public enum SystemClock {
     ///
     /// Not `ru_maxrss`: that includes the process which started this one.
     public static var peakMemoryMB: Double {
-        guard let file = fopen("/proc/self/status", "r") else {
-            return Double(usage.ru_maxrss) / 1024
-        }
+        statusMB("VmHWM:") ?? Double(usage.ru_maxrss) / 1024
+    }
+
+    /// Resident memory of this process at this moment, in MiB; 0 when the system doesn't say.
+    public static var memoryMB: Double { statusMB("VmRSS:") ?? 0 }
+
+    /// A number of KiB in the kernel's account of this process, as MiB.
+    private static func statusMB(_ key: String) -> Double? {
+        guard let file = fopen("/proc/self/status", "r") else { return nil }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 256)
         while fgets(&line, Int32(line.count), file) != nil {
-            guard strncmp(line, "VmHWM:", 6) == 0 else { continue }
+            guard strncmp(line, key, key.utf8.count) == 0 else { continue }
             return line.withUnsafeBufferPointer { bytes in
-                bytes.baseAddress.map { Double(strtoll($0 + 6, nil, 10)) / 1024 } ?? 0
+                bytes.baseAddress.map { Double(strtoll($0 + key.utf8.count, nil, 10)) / 1024 }
             }
         }
-        return Double(usage.ru_maxrss) / 1024
+        return nil
     }
 
     /// Seconds that all threads of this process have spent on processors, in user and system mode.

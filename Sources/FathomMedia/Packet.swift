@@ -34,8 +34,14 @@ public final class Packet: @unchecked Sendable {
     /// Size in bytes.
     public var size: Int { Int(pointer.pointee.size) }
 
-    /// Whether something of it, or beside it, was lost on the way.
+    /// Whether something of it, or of packets beside it, was lost on the way.
     public var isDamaged: Bool { pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 }
+
+    /// A copy of its bytes.
+    package var bytes: [UInt8] {
+        guard let data = pointer.pointee.data, size > 0 else { return [] }
+        return [UInt8](UnsafeBufferPointer(start: data, count: size))
+    }
 
     /// Whether decoding can begin here.
     public var isKey: Bool { pointer.pointee.flags & AV_PKT_FLAG_KEY != 0 }

@@ -42,14 +42,6 @@ public struct Machine: Sendable {
             otherDecoders: known.count - usual.count, ffmpeg: InstalledFFmpeg.version,
             openblas: OpenBLAS.version)
     }
-
-    /// Video devices of the kernel, such as /dev/video0.
-    public static var cameraDevices: [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/dev")) ?? []
-        return names.filter { $0.hasPrefix("video") && Int($0.dropFirst(5)) != nil }
-            .sorted { $0.compare($1, options: .numeric) == .orderedAscending }
-            .map { "/dev/\($0)" }
-    }
 }
 
 /// How fast the default network runs here.

@@ -1,11 +1,21 @@
 import FathomCore
 import FathomDepth
 import FathomPipeline
+import Synchronization
 
 /// The depth of the last frame in numbers: a picture of 16 bits, plain floats, one point.
-struct DepthAnswers: Sendable {
+final class DepthAnswers: Sendable {
+    /// What a whole map was asked for as.
+    private struct Form: Hashable {
+        var source: Int
+        var isPNG: Bool
+        var size: RunConfiguration.FramesSize
+    }
+
     private let upsampling: UpsamplingMethod
     private let size: RunConfiguration.FramesSize
+    /// The last answer of each form: however many ask, a frame is written once.
+    private let made = Mutex<[Form: (time: Timestamp, response: HTTPResponse)]>([:])
 
     init(_ configuration: RunConfiguration) {
         upsampling = configuration.upsampling
@@ -14,52 +24,55 @@ struct DepthAnswers: Sendable {
 
     // MARK: Whole maps
 
-    /// `/depth.png`: gray, 16 bit; a value is `sample / scale + offset`, 0 means none.
-    func png(_ frame: LiveFrame, _ query: [String: String]) throws(HTTPRefusal) -> HTTPResponse {
-        try withImage(frame, query) { image in
-            let unit = Self.unit(frame.depth.map.kind)
-            let mapping =
-                unit == .metres
-                ? DepthPNGMapping(.kitti)
-                : DepthPNGMapping(StorageRange.covering(image.values, unit: unit))
-            let notes = [
-                ("Kind", frame.depth.map.kind.rawValue), ("Unit", unit.rawValue),
-                ("Scale", "\(mapping.scale)"), ("Offset", "\(mapping.offset)"),
-            ]
-            let (bytes, _) = DepthPNG.bytes(image, mapping: mapping, notes: notes)
-            let headers =
-                Self.headers(frame, image)
-                + [
-                    ("X-Fathom-Scale", "\(mapping.scale)"),
-                    ("X-Fathom-Offset", "\(mapping.offset)"),
-                ]
-            return HTTPResponse(type: "image/png", headers: headers, body: .bytes(bytes))
-        }
-    }
-
-    /// `/depth.f32`: 32-bit floats, little-endian, row by row from the top.
-    func floats(
-        _ frame: LiveFrame, _ query: [String: String]
+    /// `/depth.png` is gray of 16 bits, a value being `sample / scale + offset`, and 0 none; `/depth.f32` 32-bit
+    /// floats, little-endian, row by row from the top.
+    func map(
+        _ frame: LiveFrame, source: Int, isPNG: Bool, _ query: [String: String]
     ) throws(HTTPRefusal) -> HTTPResponse {
-        try withImage(frame, query) { image in
-            HTTPResponse(
-                type: "application/octet-stream", headers: Self.headers(frame, image),
-                body: .bytes(Array(UnsafeRawBufferPointer(image.values))))
-        }
-    }
-
-    private func withImage(
-        _ frame: LiveFrame, _ query: [String: String], _ body: (DepthImage) -> HTTPResponse
-    ) throws(HTTPRefusal) -> HTTPResponse {
-        let size: RunConfiguration.FramesSize
-        switch query["size"] {
-        case nil: size = self.size
-        case let name?:
+        var form = Form(source: source, isPNG: isPNG, size: size)
+        if let name = query["size"] {
             guard let named = RunConfiguration.FramesSize(rawValue: name) else {
                 throw HTTPRefusal(400, "The size is source or network.")
             }
-            size = named
+            form.size = named
         }
+        let time = frame.picture.timestamp
+        if let last = made.withLock({ $0[form] }), last.time == time { return last.response }
+        let response = withImage(frame, form.size) { image in
+            isPNG ? Self.png(frame, image) : Self.floats(frame, image)
+        }
+        made.withLock { $0[form] = (time, response) }
+        return response
+    }
+
+    private static func png(_ frame: LiveFrame, _ image: DepthImage) -> HTTPResponse {
+        let unit = unit(frame.depth.map.kind)
+        let mapping =
+            unit == .metres
+            ? DepthPNGMapping(.kitti)
+            : DepthPNGMapping(StorageRange.covering(image.values, unit: unit))
+        let notes = [
+            ("Kind", frame.depth.map.kind.rawValue), ("Unit", unit.rawValue),
+            ("Scale", "\(mapping.scale)"), ("Offset", "\(mapping.offset)"),
+        ]
+        let (bytes, _) = DepthPNG.bytes(image, mapping: mapping, notes: notes)
+        let scale = [
+            ("X-Fathom-Scale", "\(mapping.scale)"), ("X-Fathom-Offset", "\(mapping.offset)"),
+        ]
+        return HTTPResponse(
+            type: "image/png", headers: headers(frame, image) + scale, body: .bytes(bytes))
+    }
+
+    private static func floats(_ frame: LiveFrame, _ image: DepthImage) -> HTTPResponse {
+        HTTPResponse(
+            type: "application/octet-stream", headers: headers(frame, image),
+            body: .bytes(Array(UnsafeRawBufferPointer(image.values))))
+    }
+
+    private func withImage(
+        _ frame: LiveFrame, _ size: RunConfiguration.FramesSize,
+        _ body: (DepthImage) -> HTTPResponse
+    ) -> HTTPResponse {
         let map = frame.depth.map
         guard size == .source else {
             return map.withValues { body(DepthImage($0, width: map.width, height: map.height)) }

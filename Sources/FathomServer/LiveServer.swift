@@ -12,9 +12,6 @@ public final class LiveServer: Sendable {
     private let server: HTTPServer
     private let views: ViewRoster
 
-    /// Different pictures that are drawn at a time.
-    private static let mostViews = 8
-
     /// Reads `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` or `:8080`, which means this machine alone.
     ///
     /// - Throws: a usage error; also for an address that others reach when there is no token.
@@ -32,9 +29,19 @@ public final class LiveServer: Sendable {
     ///   - hls: the segments of each source, in the same order; may be empty.
     ///   - configuration: address, token, and how pictures look unless a viewer asks for something else.
     /// - Throws: a usage error for a wrong address; an error with its remedy when the port is taken.
-    public init(
+    public convenience init(
         feeds: [LiveFeed], hls: [any LiveSegments], configuration: LiveConfiguration,
         logger: Logger
+    ) throws(FathomError) {
+        try self.init(
+            feeds: feeds, hls: hls, configuration: configuration, logger: logger,
+            limits: ServerLimits())
+    }
+
+    /// The same, with other bounds.
+    package init(
+        feeds: [LiveFeed], hls: [any LiveSegments], configuration: LiveConfiguration,
+        logger: Logger, limits: ServerLimits
     ) throws(FathomError) {
         let wanted = try ServerAddress(
             configuration.serve ?? "127.0.0.1:8080", token: configuration.token)
@@ -42,7 +49,7 @@ public final class LiveServer: Sendable {
         self.bound = bound
         let link = ServerLink()
         let views = ViewRoster(
-            limit: Self.mostViews, defaults: configuration.run, logger: logger,
+            limit: limits.views, defaults: configuration.run, logger: logger,
             published: { link.server?.wake() })
         self.views = views
         let routes = Routes(
@@ -50,7 +57,7 @@ public final class LiveServer: Sendable {
             access: Access(token: configuration.token, port: bound.port), views: views,
             depth: DepthAnswers(configuration.run),
             counts: { link.server?.counts ?? HTTPServer.Counts() })
-        server = try HTTPServer(listener: descriptor) { routes.answer($0) }
+        server = try HTTPServer(listener: descriptor, limits: limits) { routes.answer($0) }
         link.server = server
     }
 

@@ -150,6 +150,10 @@ struct Metrics {
             "fathom_input_frames_per_second", .gauge, "Frames a second that arrive.",
             each(\.inputRate))
         text.add(
+            "fathom_arrival_jitter_seconds", .gauge,
+            "Mean deviation of the intervals between arriving frames.",
+            each { $0.jitterMs / 1000 })
+        text.add(
             "fathom_output_frames_per_second", .gauge, "Frames a second that are published.",
             each(\.outputRate))
         text.add(

@@ -33,16 +33,8 @@ struct Routes: Sendable {
         switch request.path {
         case "/": return .now(page(request))
         case "/stream.mjpg": return try stream(request)
-        case "/depth.png":
-            let frame = try latest(request)
-            return .work { [depth] in
-                Self.orRefusal { () throws(HTTPRefusal) in try depth.png(frame, request.query) }
-            }
-        case "/depth.f32":
-            let frame = try latest(request)
-            return .work { [depth] in
-                Self.orRefusal { () throws(HTTPRefusal) in try depth.floats(frame, request.query) }
-            }
+        case "/depth.png": return try map(request, isPNG: true)
+        case "/depth.f32": return try map(request, isPNG: false)
         case "/point.json":
             let feed = try feed(request)
             return .now(
@@ -59,12 +51,6 @@ struct Routes: Sendable {
             }
             throw HTTPRefusal(404, "There is nothing at this address.")
         }
-    }
-
-    private static func orRefusal(
-        _ make: () throws(HTTPRefusal) -> HTTPResponse
-    ) -> HTTPResponse {
-        do { return try make() } catch { return HTTPResponse(error) }
     }
 
     // MARK: Sources
@@ -98,15 +84,31 @@ struct Routes: Sendable {
         return response
     }
 
+    private func map(_ request: HTTPRequest, isPNG: Bool) throws(HTTPRefusal) -> HTTPAnswer {
+        let frame = try latest(request)
+        let source = try feed(request).index
+        return .work { [depth] in
+            do throws(HTTPRefusal) {
+                return try depth.map(frame, source: source, isPNG: isPNG, request.query)
+            } catch {
+                return HTTPResponse(error)
+            }
+        }
+    }
+
     private func stream(_ request: HTTPRequest) throws(HTTPRefusal) -> HTTPAnswer {
         let feed = try feed(request)
         let options = try ViewOptions(
             request.query, source: feed.index, defaults: configuration.run)
         let place = try views.subscribe(options, feed: feed)
         let opening = Array("--\(LiveView.boundary)\r\n".utf8)
+        // The page takes the parts apart by itself.
+        let wantsBytes = request.headers["accept"] == "application/octet-stream"
         return .now(
             HTTPResponse(
-                type: "multipart/x-mixed-replace; boundary=\(LiveView.boundary)",
+                type: wantsBytes
+                    ? "application/octet-stream"
+                    : "multipart/x-mixed-replace; boundary=\(LiveView.boundary)",
                 body: .stream(first: opening + (place.first ?? []), place.pieces)))
     }
 
@@ -171,10 +173,11 @@ struct Routes: Sendable {
         return .now(HTTPResponse(type: "video/mp2t", body: .bytes(bytes)))
     }
 
-    /// N of `/hls/N.ts`.
+    /// N of `/hls/segment-N.ts`.
     private static func segmentNumber(_ path: String) -> Int? {
-        guard path.hasPrefix("/hls/"), path.hasSuffix(".ts") else { return nil }
-        let digits = path.dropFirst(5).dropLast(3)
+        let beginning = "/hls/segment-"
+        guard path.hasPrefix(beginning), path.hasSuffix(".ts") else { return nil }
+        let digits = path.dropFirst(beginning.count).dropLast(3)
         guard (1...15).contains(digits.count), digits.utf8.allSatisfy({ (48...57).contains($0) })
         else { return nil }
         return Int(digits)

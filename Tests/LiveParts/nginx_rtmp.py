@@ -59,7 +59,6 @@ def main():
     server = Server(parser.parse_args())
     part.watch(server.command)
     server.start()
-    part.at_end(lambda: server.child.poll() is None and server.child.send_signal(signal.SIGCONT))
     part.say("READY", rtmp=f"rtmp://127.0.0.1:{server.rtmp}/live", http=f"http://127.0.0.1:{server.http}")
     part.rest()
 

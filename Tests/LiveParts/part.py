@@ -4,6 +4,7 @@ A part prints one line for each event, flushed, in the form `WORD key=value ...`
 addresses that it took. SIGTERM and SIGINT end it with status 0 after `at_end` functions ran and children are gone.
 With FATHOM_PART_TIED set it ends as soon as its standard input is closed, so that nothing outlives a test that dies.
 """
+import ctypes
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ _children = []
 _said = threading.Lock()
 _ending = threading.Lock()
 _stream = sys.stdout
+_libc = ctypes.CDLL(None)
 
 
 def say(word, **values):
@@ -33,14 +35,20 @@ def say_on(stream):
 
 
 def at_end(action):
-    """Has something done before the part ends; the last one first."""
+    """Has something done when the part ends, after its children; the last one first."""
     _endings.append(action)
 
 
+def _die_with_parent():
+    """In a child, before it becomes its program: killed as soon as whoever started it is gone."""
+    set_death_signal = 1
+    _libc.prctl(set_death_signal, signal.SIGKILL)
+
+
 def spawn(command, **options):
-    """Starts a program that ends with the part; it keeps out of the terminal's Ctrl-C."""
+    """Starts a program that ends with the part, however the part ends; the terminal's Ctrl-C passes it by."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    child = subprocess.Popen(command, start_new_session=True, **options)
+    child = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent, **options)
     _children.append(child)
     return child
 
@@ -49,6 +57,7 @@ def stop(child, patience=3):
     """Ends a child: by TERM, after `patience` seconds by KILL."""
     if child.poll() is None:
         child.terminate()
+        child.send_signal(signal.SIGCONT)
         try:
             child.wait(patience)
         except subprocess.TimeoutExpired:
@@ -62,10 +71,10 @@ def end(status=0):
     """Ends the part from any thread, once."""
     if not _ending.acquire(blocking=False):
         threading.Event().wait()
-    for action in reversed(_endings):
-        action()
     for child in list(_children):
         stop(child)
+    for action in reversed(_endings):
+        action()
     sys.stdout.flush()
     os._exit(status)
 

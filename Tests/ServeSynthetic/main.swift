@@ -14,6 +14,7 @@ let yard = try SyntheticFeed(
 let server = try LiveServer(
     feeds: [street.feed, yard.feed], hls: [], configuration: configuration,
     logger: Logger(label: "serve-synthetic"))
+street.showWork()
 street.play(framesPerSecond: 25)
 yard.play(framesPerSecond: 10)
 server.start()

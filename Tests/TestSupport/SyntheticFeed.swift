@@ -23,7 +23,8 @@ public final class SyntheticFeed: Sendable {
         self.width = width
         self.height = height
         self.kind = kind
-        let events = try EventLog(path: nil, logger: Logger(label: "test"))
+        let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        let events = try EventLog(path: nil, logger: silent)
         feed = LiveFeed(
             index: index, name: name,
             account: LiveAccount(index: index, name: name, events: events))
@@ -38,6 +39,23 @@ public final class SyntheticFeed: Sendable {
             status.codec = "h264"
             (status.networkWidth, status.networkHeight) = (80, 45)
         }
+    }
+
+    /// Stages at work and outputs, made up as well.
+    public func showWork() {
+        let account = feed.account
+        account.measureLoad { (["decode": 0.12, "depth": 0.71, "network": 0.66], "depth") }
+        let push = account.addOutput("push rtsp://server.example/depth")
+        push.works()
+        push.update {
+            $0.written = 1234; $0.bytes = 5_600_000
+        }
+        let record = account.addOutput("record /recordings")
+        record.failed(
+            FathomError(
+                operation: "write", subject: "/recordings", cause: "No space left on device",
+                remedy: "Make room"), isFinal: true)
+        account.dropped(.slow, 7)
     }
 
     /// The source is away; frames that follow repeat the last one.
@@ -86,7 +104,8 @@ public final class SyntheticFeed: Sendable {
             wallTime: WallTime(
                 seconds: Double(SystemClock.wallNanoseconds) / 1e9, source: .arrival),
             followsGap: false, lostFor: lostFor)
-        feed.account.update { $0.framesIn += 1 }
+        feed.account.packetArrived(at: now - 20_000_000)
+        feed.account.frameDecoded(at: now - 20_000_000)
         feed.publish(frame)
     }
 

@@ -4,6 +4,7 @@ import Synchronization
 /// When FFmpeg has to give up what it is waiting in; asked by its interrupt callback, set before each call.
 public final class LiveDeadline: Sendable {
     private let moment = Atomic<UInt64>(.max)
+    private let interrupted = Atomic<Bool>(false)
     private let end = Atomic<UInt64>(.max)
     private let isCancelled: @Sendable () -> Bool
 
@@ -35,6 +36,15 @@ public final class LiveDeadline: Sendable {
     /// Whether the person ended the work.
     var wasCancelled: Bool { isCancelled() }
 
+    /// Whether FFmpeg was told to give up; what it says after that is about that.
+    var hasInterrupted: Bool { interrupted.load(ordering: .relaxed) }
+
     /// For FFmpeg.
-    var interruption: Interruption { Interruption { self.hasPassed || self.wasCancelled } }
+    var interruption: Interruption {
+        Interruption {
+            guard self.hasPassed || self.wasCancelled else { return false }
+            self.interrupted.store(true, ordering: .relaxed)
+            return true
+        }
+    }
 }

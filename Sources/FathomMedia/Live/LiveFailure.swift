@@ -55,7 +55,7 @@ public struct LiveFailure: Error, Sendable {
             reason,
             FathomError(
                 reason == .interrupted ? .interrupted : .failed, operation: operation,
-                subject: address.name, cause: address.scrubbed(cause), remedy: remedy))
+                subject: address.name, cause: cause, remedy: remedy))
     }
 }
 
@@ -67,23 +67,22 @@ extension LiveFailure {
         func failure(_ reason: Reason, _ cause: String, _ remedy: String = "") -> LiveFailure {
             LiveFailure(reason, operation, address, cause: cause, remedy: remedy)
         }
+        if address.kind == .srt, operation == "open", code == fathom_error_io {
+            // FFmpeg doesn't pass on the reason; a host where nothing listens gives a time-out.
+            return failure(
+                .wrongPassword,
+                "the server rejects the connection: the pass phrase or the stream's name is wrong or missing",
+                "Write them into the address: srt://HOST:PORT?passphrase=…&streamid=…")
+        }
         let said = messages.joined(separator: "\n").lowercased()
         func saidAny(_ words: String...) -> Bool { words.contains { said.contains($0) } }
 
         if code == fathom_error_http_unauthorized || code == fathom_error_http_forbidden
-            || saidAny("401 unauthorized", "403 forbidden", "password required", "wrong password")
-            || saidAny("incorrect passphrase", "peer rejected the connection: password")
-            || saidAny("badsecret", "unsecure")
+            || saidAny("401 unauthorized", "403 forbidden")
         {
-            let isPhrase = address.kind == .srt
             return failure(
-                .wrongPassword,
-                isPhrase
-                    ? "its pass phrase is wrong or missing" : "the password is wrong or missing",
-                isPhrase
-                    ? "Write the pass phrase into the address: srt://HOST:PORT?passphrase=…"
-                    : "Write user and password into the address: \(address.kind)://USER:PASSWORD@HOST/…"
-            )
+                .wrongPassword, "the password is wrong or missing",
+                "Write user and password into the address: \(address.kind)://USER:PASSWORD@HOST/…")
         }
         if saidAny("failed to resolve", "name or service not known", "temporary failure in name") {
             return failure(
@@ -134,7 +133,7 @@ extension LiveFailure {
                 .damaged, "what it sends is no media that FFmpeg knows",
                 "Check the address with a player")
         }
-        let words = messages.last.map { " (\($0))" } ?? ""
+        let words = messages.last.map { " (\(address.scrubbed($0)))" } ?? ""
         return failure(.other, describeError(code) + words, "Check the address with a player")
     }
 }

@@ -59,8 +59,20 @@ public final class LiveInput: @unchecked Sendable {
         _ address: LiveAddress, options: Options, connection: Int, timeline: LiveTimeline
     ) throws(LiveFailure) {
         try self.init(
-            address, reader: StreamReader(address, options: options), connection: connection,
-            timeline: timeline)
+            address, options: options, connection: connection, timeline: timeline,
+            cameraOpener: KernelVideoDevice.open)
+    }
+
+    /// As above, with another way to open cameras.
+    package convenience init(
+        _ address: LiveAddress, options: Options, connection: Int, timeline: LiveTimeline,
+        cameraOpener: VideoDeviceOpener
+    ) throws(LiveFailure) {
+        let reader: any LiveReader =
+            address.kind == .camera
+            ? try CameraReader(address, options: options, opener: cameraOpener)
+            : try StreamReader(address, options: options)
+        try self.init(address, reader: reader, connection: connection, timeline: timeline)
     }
 
     init(

@@ -54,7 +54,7 @@ public final class LiveTimeline: Sendable {
     /// Ten seconds: further ahead of its decoding no frame is shown.
     private static let longestReordering: Int64 = 900_000
     /// Time stamps beyond these are not meant: more than a thousand years.
-    private static let limit: Int64 = 1 << 52
+    private static let limit: UInt64 = 1 << 52
 
     private let start: UInt64
     private let state = Mutex(State())
@@ -183,7 +183,7 @@ public final class LiveTimeline: Sendable {
     private static func credible(_ time: Timestamp?) -> Int64? {
         guard let time, time.timeBase.isPositive else { return nil }
         let ticks = time.rescaled(to: timeBase).value
-        return abs(ticks) < limit ? ticks : nil
+        return ticks.magnitude < limit ? ticks : nil
     }
 }
 

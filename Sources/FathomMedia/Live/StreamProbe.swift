@@ -43,7 +43,12 @@ enum StreamProbe {
     private static func takeParameterSets(
         _ packet: Packet, into parameters: UnsafeMutablePointer<AVCodecParameters>
     ) {
-        guard let filter = av_bsf_get_by_name("extract_extradata") else { return }
+        guard let filter = av_bsf_get_by_name("extract_extradata"),
+            let codecs = filter.pointee.codec_ids,
+            // Codecs without parameter sets would be refused with an error.
+            (0..<64).lazy.map({ codecs[$0] }).prefix(while: { $0 != AV_CODEC_ID_NONE })
+                .contains(parameters.pointee.codec_id)
+        else { return }
         var context: UnsafeMutablePointer<AVBSFContext>?
         guard av_bsf_alloc(filter, &context) >= 0 else { return }
         defer { av_bsf_free(&context) }
@@ -51,7 +56,6 @@ enum StreamProbe {
         defer { av_packet_free(&copy) }
         guard let context, let copy,
             avcodec_parameters_copy(context.pointee.par_in, parameters) >= 0,
-            // Codecs without parameter sets are refused here.
             av_bsf_init(context) >= 0, av_bsf_send_packet(context, copy) >= 0,
             av_bsf_receive_packet(context, copy) >= 0
         else { return }

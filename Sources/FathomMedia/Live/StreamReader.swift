@@ -11,16 +11,20 @@ final class StreamReader: LiveReader {
     let address: LiveAddress
     let options: LiveInput.Options
     let context: InputContext
-    private let deadline: LiveDeadline
+    let deadline: LiveDeadline
     private let silenceSeconds: Double
     private let hasClock: Bool
     private var pace: Pace?
     /// Packets that were read to find out what the streams are.
-    private var queue: [ArrivedPacket] = []
+    var queue: [ArrivedPacket] = []
     private var queued = 0
+    private var wallClock = SenderReportClock()
     /// Seconds spent waiting since the last packet of the video.
     private var waited = 0.0
-    private var wallClock = RTPWallClock()
+    /// For streams whose pieces Fathom puts together itself, by index.
+    private var assemblers: [Int: AccessUnits] = [:]
+    /// Pictures that are complete, and what came with them.
+    private var complete: [ArrivedPacket] = []
 
     /// Connects, and reads up to the first packets that tell what the streams are.
     init(_ address: LiveAddress, options: LiveInput.Options) throws(LiveFailure) {
@@ -50,6 +54,7 @@ final class StreamReader: LiveReader {
         info = MediaInfo(
             path: address.name, container: container, duration: nil, startTime: nil, streams: [],
             chapters: [], metadata: [:])
+        if container == "rtsp" { assemblePictures() }
         let chosen = try pace == nil ? look() : analyze()
         do {
             info = try Demuxer.describe(context, name: address.name)
@@ -88,7 +93,7 @@ final class StreamReader: LiveReader {
             } else {
                 let begin = SystemClock.monotonicNanoseconds
                 deadline.allow(seconds: max(0.01, silenceSeconds - waited))
-                arrived = try read("read")
+                arrived = try readWhole("read")
                 waited += Double(SystemClock.monotonicNanoseconds - begin) / 1e9
             }
             let index = arrived.packet.streamIndex
@@ -107,229 +112,59 @@ final class StreamReader: LiveReader {
         }
     }
 
-    // MARK: Opening
-
-    private static func open(
-        _ address: LiveAddress, _ settings: StreamSettings, _ deadline: LiveDeadline
-    ) throws(LiveFailure) -> InputContext {
-        MediaLog.install()
-        avdevice_register_all()
-        avformat_network_init()
-        let interruption = deadline.interruption
-        var source: ByteSource?
-        if address.kind == .standardInput { source = .standardInput(interruption) }
-        if address.kind == .file, isPipe(address.location) {
-            source = .pipe(address.location, interruption)
-            guard source != nil else {
-                throw LiveFailure.of(
-                    fathom_error_of_errno(errno), "open", address, messages: [])
-            }
-        }
-        guard let fresh = avformat_alloc_context() else { throw noMemory(address) }
-        fresh.pointee.interrupt_callback = interruption.callback
-        var bytes: UnsafeMutablePointer<AVIOContext>?
-        do { bytes = try source?.open() } catch {
-            avformat_free_context(fresh)
-            throw LiveFailure(.other, error)
-        }
-        if let bytes { fresh.pointee.pb = bytes }
-        var dictionary: OpaquePointer?
-        defer { av_dict_free(&dictionary) }
-        for (key, value) in settings.options { av_dict_set(&dictionary, key, value, 0) }
-        av_dict_set(&dictionary, "pattern_type", "none", 0)
-        let url =
-            bytes != nil
-            ? "" : address.kind == .file ? "file:" + address.location : settings.url ?? ""
-        var opened: UnsafeMutablePointer<AVFormatContext>? = fresh
-        let (code, messages) = ThreadMessages.collect { collected in
-            let code = avformat_open_input(
-                &opened, url, settings.format.flatMap { av_find_input_format($0) }, &dictionary)
-            return (code, collected.messages)
-        }
-        guard code >= 0, let opened else {
-            ByteSource.free(&bytes)
-            withExtendedLifetime((interruption, source)) {}
-            throw failure(code, "open", address, deadline, messages)
-        }
-        return InputContext(opened, interruption: interruption, bytes: bytes, byteSource: source)
-    }
-
-    private static func isPipe(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
-    }
-
-    private static func noMemory(_ address: LiveAddress) -> LiveFailure {
-        LiveFailure(.other, .outOfMemory("open"))
-    }
-
-    /// What a code means, when the time was over or the person ended the work, too.
-    private static func failure(
-        _ code: Int32, _ operation: String, _ address: LiveAddress, _ deadline: LiveDeadline,
-        _ messages: [String]
-    ) -> LiveFailure {
-        if deadline.wasCancelled {
-            return LiveFailure(.interrupted, operation, address, cause: "it was interrupted")
-        }
-        if deadline.hasPassed {
-            return LiveFailure(
-                .timedOut, operation, address, cause: "nothing came in the time allowed",
-                remedy: "Check the source and the network")
-        }
-        if address.kind == .screen {
-            return LiveFailure(
-                operation == "read" ? .unplugged : .notFound, operation, address,
-                cause: operation == "read"
-                    ? "the X server went away"
-                    : messages.last ?? "there is no X server of this name",
-                remedy: "Check the display, and whether this user may use it")
-        }
-        return .of(code, operation, address, messages: messages)
-    }
-
     private func silence(_ operation: String) -> LiveFailure {
         Self.failure(
             fathom_error_of_errno(ETIMEDOUT), operation, address, deadline, [])
     }
 
-    // MARK: Finding the streams
-
-    /// Lets FFmpeg find the streams: where packets wait for their time anyway.
-    private func analyze() throws(LiveFailure) -> [Int] {
-        let (code, messages) = ThreadMessages.collect { collected in
-            (InputContext.findStreams(context.pointer), collected.messages)
-        }
-        if deadline.wasCancelled || deadline.hasPassed || code < 0 {
-            throw Self.failure(code, "open", address, deadline, messages)
-        }
-        guard let video = try videoIndex() else { throw noVideo() }
-        guard let parameters = context.stream(video)?.pointee.codecpar.pointee,
-            parameters.width > 0, parameters.height > 0
-        else {
-            throw LiveFailure(
-                .damaged, "open", address, cause: "no frame of its video can be decoded",
-                remedy: "Check it with a player")
-        }
-        return [video, soundIndex()].compactMap(\.self)
-    }
-
-    /// Reads packets until the video's first key frame and the sound's first packet tell what they are.
-    private func look() throws(LiveFailure) -> [Int] {
-        var bytes = 0
-        var attempts = 0
-        var video: Int?
-        var sound: Int?
-        var videoFound: UInt64?
-        while true {
-            if context.pointer.pointee.ctx_flags & AVFMTCTX_NOHEADER == 0,
-                try videoIndex() == nil
-            {
-                throw noVideo()
-            }
-            if let videoFound, !mayHaveSound(sound, since: videoFound) { break }
-            let arrived: ArrivedPacket
-            do { arrived = try read("open") } catch {
-                if videoFound != nil, error.reason == .ended { break }
-                if error.reason == .timedOut, !queue.isEmpty, try videoIndex() == nil {
-                    throw noVideo()
-                }
-                throw error
-            }
-            queue.append(arrived)
-            bytes += arrived.packet.size
-            guard bytes < 1 << 26, queue.count < 20_000 else {
-                throw LiveFailure(
-                    .damaged, "open", address, cause: "no frame of its video can be decoded",
-                    remedy: "Check it with a player")
-            }
-            let index = arrived.packet.streamIndex
-            guard let stream = context.stream(index) else { continue }
-            let kind = stream.pointee.codecpar.pointee.codec_type
-            if videoFound == nil, kind == AVMEDIA_TYPE_VIDEO, try videoIndex() == index {
-                if video == nil {
-                    video = index
-                    // It sends: now its next key frame is worth waiting for.
-                    deadline.allow(seconds: max(options.openSeconds, 30))
-                }
-                guard arrived.packet.isKey else { continue }
-                attempts += 1
-                if try probe(stream, arrived.packet) {
-                    videoFound = SystemClock.monotonicNanoseconds
-                } else if attempts >= 10 {
-                    throw LiveFailure(
-                        .damaged, "open", address, cause: "no frame of its video can be decoded",
-                        remedy: "Check it with a player")
-                }
-            } else if sound == nil, kind == AVMEDIA_TYPE_AUDIO,
-                (try? probe(stream, arrived.packet)) ?? false
-            {
-                sound = index
-            }
-        }
-        return [video, sound].compactMap(\.self)
-    }
-
-    /// Whether sound is still to be waited for: half a second at most behind the first picture.
-    private func mayHaveSound(_ found: Int?, since: UInt64) -> Bool {
-        guard found == nil, SystemClock.monotonicNanoseconds < since + 500_000_000 else {
-            return false
-        }
-        if context.pointer.pointee.ctx_flags & AVFMTCTX_NOHEADER != 0,
-            info.container.contains("flv")
-        {
-            return true
-        }
-        return soundIndex() != nil
-    }
-
-    private func probe(
-        _ stream: UnsafeMutablePointer<AVStream>, _ packet: Packet
-    ) throws(LiveFailure) -> Bool {
-        do { return try StreamProbe.complete(stream, from: packet) } catch {
-            throw LiveFailure(
-                .unsupportedCodec,
-                FathomError(
-                    operation: "decode", subject: address.name, cause: error.cause,
-                    remedy: "Set the source to H.264, H.265 or MJPEG"))
-        }
-    }
-
-    /// The video to use, among the streams known so far.
-    private func videoIndex() throws(LiveFailure) -> Int? {
-        let indices = (0..<Int(context.pointer.pointee.nb_streams)).filter { index in
-            guard let stream = context.stream(index) else { return false }
-            return stream.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
-                && stream.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0
-        }
-        guard let requested = options.stream else {
-            return indices.first { index in
-                (context.stream(index)?.pointee.disposition ?? 0) & AV_DISPOSITION_DEFAULT != 0
-            } ?? indices.first
-        }
-        if indices.contains(requested) { return requested }
-        return indices.indices.contains(requested) ? indices[requested] : nil
-    }
-
-    /// The sound that goes along.
-    private func soundIndex() -> Int? {
-        (0..<Int(context.pointer.pointee.nb_streams)).first { index in
-            guard let parameters = context.stream(index)?.pointee.codecpar.pointee else {
-                return false
-            }
-            return parameters.codec_type == AVMEDIA_TYPE_AUDIO
-                && parameters.codec_id != AV_CODEC_ID_NONE
-        }
-    }
-
-    private func noVideo() -> LiveFailure {
-        LiveFailure(
-            .noVideo, "open", address,
-            cause: options.stream.map { "it has no video stream \($0)" }
-                ?? "it has no video stream",
-            remedy: "Check the address with a player")
-    }
-
     // MARK: Reading
+
+    /// Takes the parsers out of the way where RTP brings pictures in pieces: they'd wait for the picture behind.
+    private func assemblePictures() {
+        let streams = (0..<Int(context.pointer.pointee.nb_streams)).compactMap(context.stream)
+        let videos = streams.filter {
+            $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+        }
+        let codecs = videos.map { $0.pointee.codecpar.pointee.codec_id }
+        // Other codecs need their parsers.
+        guard !codecs.isEmpty,
+            codecs.allSatisfy({ $0 == AV_CODEC_ID_H264 || $0 == AV_CODEC_ID_HEVC })
+        else { return }
+        context.pointer.pointee.flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN
+        for video in videos {
+            assemblers[Int(video.pointee.index)] = AccessUnits(
+                isHEVC: video.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_HEVC)
+        }
+    }
+
+    /// The next packet that is a whole picture, or a piece of sound.
+    func readWhole(_ operation: String) throws(LiveFailure) -> ArrivedPacket {
+        while complete.isEmpty {
+            let piece = try read(operation)
+            guard let assembler = assemblers[piece.packet.streamIndex] else {
+                if !assemblers.isEmpty { fillIn(piece.packet) }
+                return piece
+            }
+            do { complete = try assembler.add(piece) } catch {
+                throw LiveFailure(.other, error)
+            }
+        }
+        return complete.removeFirst()
+    }
+
+    /// What FFmpeg leaves out without parsers: sound can be begun anywhere, and has a length.
+    private func fillIn(_ packet: Packet) {
+        packet.pointer.pointee.flags |= AV_PKT_FLAG_KEY
+        guard let stream = context.stream(packet.streamIndex),
+            let parameters = stream.pointee.codecpar,
+            packet.pointer.pointee.duration == 0, parameters.pointee.sample_rate > 0
+        else { return }
+        let samples = av_get_audio_frame_duration2(
+            parameters, packet.pointer.pointee.size)
+        packet.pointer.pointee.duration =
+            Timestamp(Int64(max(0, samples)), Rational(1, Int(parameters.pointee.sample_rate)))
+            .rescaled(to: Rational(packet.timeBase)).value
+    }
 
     private func read(_ operation: String) throws(LiveFailure) -> ArrivedPacket {
         var failures = 0
@@ -345,12 +180,16 @@ final class StreamReader: LiveReader {
             if code >= 0 {
                 guard let stream = context.stream(packet.streamIndex) else { continue }
                 packet.timeBase = stream.pointee.time_base
+                if messages.contains(where: { $0.contains("RTP: missed") }) {
+                    packet.pointer.pointee.flags |= AV_PKT_FLAG_CORRUPT
+                }
                 let wallTime =
-                    wallClock.time(of: packet) ?? WallTime.of(arrival, source: .arrival)
+                    wallClock.time(of: packet, arrival: arrival)
+                    ?? WallTime.of(arrival, source: .arrival)
                 return ArrivedPacket(
                     packet: packet, arrival: arrival, wallTime: wallTime, hasClock: hasClock)
             }
-            if deadline.wasCancelled || deadline.hasPassed {
+            if deadline.wasCancelled || deadline.hasInterrupted {
                 throw Self.failure(code, operation, address, deadline, messages)
             }
             failures += 1

@@ -17,6 +17,8 @@ struct StreamSettings {
         let micros = String(Int(max(options.openSeconds, options.readSeconds) * 1e6) + 1_000_000)
         self.options = [
             "analyzeduration": "1000000", "probesize": "500000", "rw_timeout": micros,
+            // JPEG pictures without a container are not taken for sure before this much of them.
+            "formatprobesize": "65536",
         ]
         switch address.kind {
         case .rtsp:

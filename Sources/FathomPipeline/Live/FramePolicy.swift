@@ -1,5 +1,6 @@
 import FathomCore
 import FathomMedia
+import Synchronization
 
 /// A decoded picture on its way to the network.
 struct WaitingFrame: Sendable {
@@ -19,6 +20,9 @@ final class FramePolicy: Sendable {
     private let policy: LatencyPolicy
     private let queue: BoundedQueue<WaitingFrame>
     private let account: LiveAccount
+    /// Pictures that wait or are worked on.
+    private let pending = Atomic<Int>(0)
+    private let isWorking = Atomic<Bool>(false)
 
     init(_ policy: LatencyPolicy, account: LiveAccount) {
         self.policy = policy
@@ -28,24 +32,40 @@ final class FramePolicy: Sendable {
 
     /// Hands a picture over; `false` when nobody takes any more.
     func offer(_ frame: WaitingFrame) -> Bool {
+        pending.add(1, ordering: .sequentiallyConsistent)
         if policy == .block {
             if queue.send(frame) { return true }
-            account.dropped(.end)
+            forget(1, .end)
             return false
         }
-        if queue.put(frame) != nil { account.dropped(.slow) }
+        if queue.put(frame) != nil { forget(1, .slow) }
         return true
     }
 
-    /// Waits for the next picture; `nil` at the end.
-    func next() -> WaitingFrame? { queue.receive() }
+    /// Waits for the next picture; `nil` at the end. The one before counts as done.
+    func next() -> WaitingFrame? {
+        if isWorking.exchange(false, ordering: .sequentiallyConsistent) {
+            pending.subtract(1, ordering: .sequentiallyConsistent)
+        }
+        let frame = queue.receive()
+        isWorking.store(frame != nil, ordering: .sequentiallyConsistent)
+        return frame
+    }
+
+    /// Whether no picture waits or is worked on.
+    var isIdle: Bool { pending.load(ordering: .sequentiallyConsistent) == 0 }
+
+    private func forget(_ count: Int, _ reason: LiveAccount.DropReason) {
+        pending.subtract(count, ordering: .sequentiallyConsistent)
+        account.dropped(reason, count)
+    }
 
     /// Nothing comes any more; what waits is still taken.
     func finish() { queue.finish() }
 
     /// Nothing is taken any more; what waits counts as dropped at the end.
     func cancel() {
-        account.dropped(.end, queue.drain().count)
+        forget(queue.drain().count, .end)
         queue.cancel()
     }
 }

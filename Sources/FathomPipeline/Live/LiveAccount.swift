@@ -7,7 +7,7 @@ import Synchronization
 /// Keeps the account of one live source: counters, ages, states, outputs. Any thread may write and read.
 package final class LiveAccount: Sendable {
     /// Why a frame was not published.
-    enum DropReason: String {
+    package enum DropReason: String {
         /// A newer frame was there before it was taken.
         case slow
         /// It was older than `--max-age`.
@@ -56,6 +56,7 @@ package final class LiveAccount: Sendable {
             status.seconds = Double(now - started) / 1e9
             status.secondsSinceLastPacket = state.lastPacket.map { Double(now - $0) / 1e9 }
             status.inputRate = state.arrivals.rate(at: now)
+            status.jitterMs = state.arrivals.jitter(at: now) * 1000
             status.outputRate = state.recentAges.rate(at: now)
             status.recentAgeMs = state.recentAges.statistics(at: now)
             if state.ages.totalCount > 0 {
@@ -78,15 +79,15 @@ package final class LiveAccount: Sendable {
     }
 
     /// Takes note of how to ask for the stages' load.
-    func measureLoad(
+    package func measureLoad(
         _ load: @escaping @Sendable () -> (load: [String: Double], limiting: String?)
     ) {
         state.withLock { $0.load = load }
     }
 
-    func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
+    package func packetArrived(at time: UInt64) { state.withLock { $0.lastPacket = time } }
 
-    func frameDecoded(at time: UInt64) {
+    package func frameDecoded(at time: UInt64) {
         state.withLock { state in
             state.status.framesIn += 1
             state.arrivals.add(0, at: time)
@@ -101,7 +102,7 @@ package final class LiveAccount: Sendable {
 
     func decoderErrors(_ count: Int) { state.withLock { $0.status.decodeErrors += count } }
 
-    func dropped(_ reason: DropReason, _ count: Int = 1) {
+    package func dropped(_ reason: DropReason, _ count: Int = 1) {
         guard count > 0 else { return }
         state.withLock { state in
             state.status.framesDropped += count
@@ -123,7 +124,7 @@ package final class LiveAccount: Sendable {
     }
 
     /// An output's own account, shown among this source's.
-    func addOutput(_ name: String) -> OutputAccount {
+    package func addOutput(_ name: String) -> OutputAccount {
         let output = OutputAccount(name: name, source: self.name, events: events)
         state.withLock { $0.outputs.append(output) }
         return output
@@ -318,6 +319,17 @@ struct RecentValues {
             return 0
         }
         return Double(recent.count - 1) / (Double(last.time - first.time) / 1e9)
+    }
+
+    /// Mean deviation of the intervals between values from their mean, in seconds.
+    func jitter(at now: UInt64) -> Double {
+        let recent = recent(at: now)
+        let intervals = zip(recent.dropFirst(), recent).map {
+            Double(Int64($0.time) - Int64($1.time)) / 1e9
+        }
+        guard intervals.count > 1 else { return 0 }
+        let mean = intervals.reduce(0, +) / Double(intervals.count)
+        return intervals.reduce(0) { $0 + abs($1 - mean) } / Double(intervals.count)
     }
 
     func statistics(at now: UInt64) -> AgeStatistics {

@@ -1,5 +1,6 @@
 import FathomCore
 import FathomMedia
+import Synchronization
 
 /// The decoding thread of one live source: every packet is decoded, since later ones build on it; which pictures
 /// go on is the policy's choice.
@@ -19,6 +20,8 @@ final class LiveDecoding: Sendable {
     private let meter: StageMeter
     private let waits: Bool
     private let threads: Int
+    /// Packets that wait or are worked on.
+    private let pending = Atomic<Int>(0)
 
     init(
         frames: FramePolicy, account: LiveAccount, meter: StageMeter, waits: Bool, threads: Int
@@ -34,17 +37,23 @@ final class LiveDecoding: Sendable {
     ///
     /// - Returns: whether packets were thrown away, so that nothing can be decoded before the next key frame.
     func offer(_ item: Item) -> Bool {
+        pending.add(1, ordering: .sequentiallyConsistent)
         if waits {
             packets.send(item)
             return false
         }
         guard packets.fill < Self.mostWaiting else {
-            account.discarded(packets.drain().count + 1)
+            let lost = packets.drain().count + 1
+            pending.subtract(lost, ordering: .sequentiallyConsistent)
+            account.discarded(lost)
             return true
         }
         packets.put(item)
         return false
     }
+
+    /// Whether no packet waits or is worked on.
+    var isIdle: Bool { pending.load(ordering: .sequentiallyConsistent) == 0 }
 
     func finish() { packets.finish() }
 
@@ -54,6 +63,7 @@ final class LiveDecoding: Sendable {
     func run() throws(FathomError) {
         var current: Session?
         while let item = packets.receive() {
+            defer { pending.subtract(1, ordering: .sequentiallyConsistent) }
             let start = SystemClock.monotonicNanoseconds
             if current?.input !== item.input {
                 try current.map { (session) throws(FathomError) in try end(session) }

@@ -184,7 +184,9 @@ final class LiveSource: Sendable {
 
     /// Publishes the last picture once more, marked, while there is nothing newer; called a few times a second.
     func keepAlive() {
-        guard let seconds = account.lostSeconds, let last = feed.latest else { return }
+        guard let seconds = account.lostSeconds, decoding.isIdle, frames.isIdle,
+            let last = feed.latest
+        else { return }
         let ticks = timeline.ticks(at: SystemClock.monotonicNanoseconds)
         let time = Timestamp(ticks, LiveTimeline.timeBase)
         guard time > last.picture.timestamp else { return }

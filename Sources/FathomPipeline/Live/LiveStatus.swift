@@ -89,6 +89,8 @@ public struct LiveStatus: Sendable, Codable {
     public var decodeErrors = 0
     /// Frames a second that arrive, over the last seconds.
     public var inputRate = 0.0
+    /// How unevenly frames arrive: mean deviation of the intervals between them, in milliseconds.
+    public var jitterMs = 0.0
     /// Frames a second that are published, over the last seconds.
     public var outputRate = 0.0
     /// Age of all frames so far.

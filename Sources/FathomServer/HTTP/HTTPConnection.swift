@@ -3,22 +3,6 @@ import Glibc
 
 /// One client, as the server's loop sees it. All calls return at once.
 final class HTTPConnection {
-    /// How long a client may take, in seconds.
-    enum Patience {
-        /// Until the first byte of a request.
-        static let idle = 15.0
-        /// From the first byte of a request's head to its last.
-        static let head = 10.0
-        /// Without taking a single byte of what is sent.
-        static let stall = 10.0
-        /// For a whole answer.
-        static let answer = 60.0
-        /// For one piece of a stream.
-        static let piece = 30.0
-        /// From the answer's last byte to the client's end of the connection.
-        static let farewell = 1.0
-    }
-
     /// What the connection is about.
     enum Phase {
         /// A request is awaited, or arrives.
@@ -45,6 +29,7 @@ final class HTTPConnection {
 
     let number: Int
     let descriptor: Int32
+    private let limits: ServerLimits
     private(set) var phase = Phase.reading
     /// When the phase began.
     private(set) var since: UInt64
@@ -59,15 +44,21 @@ final class HTTPConnection {
     private var stalledSince: UInt64
     private var pieceSince: UInt64
     private var requests = 0
+    private var forgotten = 0
 
+    /// `poll` tells when the client has closed its end (POLLRDHUP, which isn't imported into Swift).
+    static let hangUp: Int16 = 0x2000
     /// Requests that one connection may make.
     private static let mostRequests = 1000
-    /// Bytes of a client's farewell that are read and forgotten.
+    /// Bytes that are read at a time.
     private static let chunk = 4096
+    /// Bytes behind the last answer that are read and forgotten.
+    private static let mostForgotten = 64 << 10
 
-    init(number: Int, descriptor: Int32, now: UInt64) {
+    init(number: Int, descriptor: Int32, limits: ServerLimits, now: UInt64) {
         self.number = number
         self.descriptor = descriptor
+        self.limits = limits
         since = now
         stalledSince = now
         pieceSince = now
@@ -84,7 +75,10 @@ final class HTTPConnection {
         switch phase {
         case .reading, .leaving: Int16(POLLIN)
         case .answering: 0
-        case .sending, .streaming: pieces.isEmpty ? 0 : Int16(POLLOUT)
+        case .sending: Int16(POLLOUT)
+        // Who watches and closes one way has gone: browsers close both, and nothing else would tell before the next
+        // picture.
+        case .streaming: (pieces.isEmpty ? 0 : Int16(POLLOUT)) | Self.hangUp
         }
     }
 
@@ -152,7 +146,9 @@ final class HTTPConnection {
     private func discard() -> Reading {
         var chunk = [UInt8](repeating: 0, count: Self.chunk)
         let count = recv(descriptor, &chunk, chunk.count, 0)
-        return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR)) ? .nothing : .end
+        if count < 0 { return errno == EAGAIN || errno == EINTR ? .nothing : .end }
+        forgotten += count
+        return count > 0 && forgotten <= Self.mostForgotten ? .nothing : .end
     }
 
     // MARK: Sending
@@ -246,19 +242,13 @@ final class HTTPConnection {
             now > start && Double(now - start) > seconds * 1e9
         }
         switch phase {
-        case .reading: return over(since, received.isEmpty ? Patience.idle : Patience.head)
+        case .reading: return over(since, received.isEmpty ? limits.idle : limits.head)
         case .answering: return false
-        case .leaving: return over(since, Patience.farewell)
-        case .sending: return over(stalledSince, Patience.stall) || over(since, Patience.answer)
+        case .leaving: return over(since, limits.farewell)
+        case .sending: return over(stalledSince, limits.stall) || over(since, limits.answer)
         case .streaming:
-            if pieces.isEmpty { return over(pieceSince, Patience.stall) && hasGone }
-            return over(stalledSince, Patience.stall) || over(pieceSince, Patience.piece)
+            return !pieces.isEmpty
+                && (over(stalledSince, limits.stall) || over(pieceSince, limits.piece))
         }
-    }
-
-    /// Whether the client of a silent stream has closed its end.
-    private var hasGone: Bool {
-        var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) == 0
     }
 }

@@ -20,17 +20,20 @@ final class HTTPLoop {
     private static let milliseconds: Int32 = 200
     /// How long the loop leaves new connections alone when the system has no descriptor for them.
     private static let pauseOfAccepting: UInt64 = 300_000_000
-    /// Bytes that the system keeps for a slow client: a preview should be seen soon or not at all.
-    private static let systemBuffer: Int32 = 128 << 10
+    /// Bytes that the system keeps for a slow client.
+    private static let systemBuffer: Int32 = 256 << 10
+    /// Of these, bytes that have not left yet: what a viewer sees is late by that much.
+    private static let unsentBuffer: Int32 = 32 << 10
 
     init(server: HTTPServer) { self.server = server }
 
     func run() {
+        giveWay()
         while !server.isStopping {
             let ready = wait()
             if server.isStopping { break }
             for answer in server.takeAnswers() { deliver(answer.response, to: answer.connection) }
-            for number in ready { look(after: number) }
+            for (number, isBroken) in ready { look(after: number, isBroken) }
             for (number, connection) in connections where connection.phase == .streaming {
                 if !connection.send(now: now) { drop(number) }
             }
@@ -44,8 +47,8 @@ final class HTTPLoop {
 
     // MARK: Waiting
 
-    /// Waits for something to happen, takes new connections, and says which others have something.
-    private func wait() -> [Int] {
+    /// Waits for something to happen, takes new connections, and says which others have something, or have broken.
+    private func wait() -> [(number: Int, isBroken: Bool)] {
         let isAccepting = now >= acceptsAgain
         var descriptors = [
             pollfd(fd: server.wakeDescriptor, events: Int16(POLLIN), revents: 0),
@@ -61,7 +64,10 @@ final class HTTPLoop {
             return []
         }
         if descriptors[1].revents != 0 { accept() }
-        return zip(numbers, descriptors.dropFirst(2)).compactMap { $1.revents != 0 ? $0 : nil }
+        let broken = Int16(POLLERR | POLLHUP | POLLNVAL) | HTTPConnection.hangUp
+        return zip(numbers, descriptors.dropFirst(2)).compactMap { number, descriptor in
+            descriptor.revents == 0 ? nil : (number, descriptor.revents & broken != 0)
+        }
     }
 
     private func accept() {
@@ -83,9 +89,10 @@ final class HTTPLoop {
             }
             set(descriptor, SOL_SOCKET, SO_SNDBUF, Self.systemBuffer)
             set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, Self.unsentBuffer)
             nextNumber += 1
             connections[nextNumber] = HTTPConnection(
-                number: nextNumber, descriptor: descriptor, now: now)
+                number: nextNumber, descriptor: descriptor, limits: server.limits, now: now)
             server.count { $0.connections += 1 }
         }
     }
@@ -116,13 +123,12 @@ final class HTTPLoop {
 
     // MARK: Requests and answers
 
-    private func look(after number: Int) {
+    private func look(after number: Int, _ isBroken: Bool) {
         guard let connection = connections[number] else { return }
         switch connection.phase {
         case .reading, .leaving: handle(connection.read(now: now), connection)
-        case .sending, .streaming: proceed(connection)
-        // Only errors are told of while an answer is made: the client has gone.
-        case .answering: drop(number)
+        case .answering, .sending, .streaming:
+            if isBroken { drop(number) } else { proceed(connection) }
         }
     }
 

@@ -7,16 +7,6 @@ import Synchronization
 /// One thread does all input and output without ever waiting for a single client, two more make the answers
 /// that take time. Everything has a bound: connections, heads, bytes kept for a client, seconds that it may take.
 final class HTTPServer: Sendable {
-    /// Bounds on what all clients together may use.
-    struct Limits {
-        /// Connections at a time.
-        var connections = 200
-        /// Bytes of answers in memory.
-        var bytes = 256 << 20
-        /// Requests that wait for a thread.
-        var waiting = 32
-    }
-
     /// What has been going on.
     struct Counts {
         /// Connections that are open.
@@ -40,7 +30,7 @@ final class HTTPServer: Sendable {
         var isStopped = false
     }
 
-    let limits: Limits
+    let limits: ServerLimits
     let handler: @Sendable (HTTPRequest) -> HTTPAnswer
     /// The socket that connections arrive at.
     let listener: Int32
@@ -52,7 +42,7 @@ final class HTTPServer: Sendable {
 
     /// A server at a socket that listens; it is the server's from now on.
     init(
-        listener: Int32, limits: Limits = Limits(),
+        listener: Int32, limits: ServerLimits,
         handler: @escaping @Sendable (HTTPRequest) -> HTTPAnswer
     ) throws(FathomError) {
         var ends: [Int32] = [-1, -1]
@@ -114,6 +104,7 @@ final class HTTPServer: Sendable {
     var counts: Counts { state.withLock { $0.counts } }
 
     private func work() {
+        giveWay()
         while let job = jobs.receive() {
             let response = job.make()
             state.withLock { $0.answers.append((job.connection, response)) }
@@ -150,6 +141,12 @@ final class HTTPServer: Sendable {
 func neverWaiting(_ descriptor: Int32) {
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+}
+
+/// Lets the calling thread have less of a busy processor than those that the sources depend on.
+func giveWay() {
+    // On Linux this is of the thread alone.
+    setpriority(Int32(PRIO_PROCESS.rawValue), 0, 5)
 }
 
 /// Carries the loop to its thread.

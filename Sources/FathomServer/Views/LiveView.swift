@@ -17,12 +17,13 @@ final class LiveView: Sendable {
     private let logger: Logger
     private let published: @Sendable () -> Void
     private let pictures = Broadcast<[UInt8]>()
+    private let frames: Subscription<LiveFrame>
     private let latest = Mutex<[UInt8]?>(nil)
     private let stopping = Cancellation()
     private let thread = Mutex<JoinedThread?>(nil)
 
-    /// Pictures a second, at most: a preview needs no more.
-    private static let mostPicturesASecond = 30.0
+    /// A preview needs no more pictures than that: 30 a second and a little, so that none of 30 is late.
+    private static let secondsBetweenPictures = 0.9 / 30
     /// A silent stream says its last picture again, so that the viewer knows that it is there.
     private static let secondsBetweenRepeats = 2.0
     /// How long a view without viewers is kept: the next picture of the page may want it.
@@ -38,6 +39,7 @@ final class LiveView: Sendable {
         self.defaults = defaults
         self.logger = logger
         self.published = published
+        frames = feed.frames.subscribe()
     }
 
     /// A viewer's place, and the picture that is there already.
@@ -49,56 +51,72 @@ final class LiveView: Sendable {
     /// How many look at it.
     var viewers: Int { pictures.subscriberCount }
 
-    /// Begins to draw; `ended` is called from the thread when nobody has looked for a while, and says whether to end.
-    func start(ended: @escaping @Sendable (LiveView) -> Bool) {
+    /// Begins to draw.
+    ///
+    /// - Parameter retire: called from the view's thread when nobody has looked for a while, which says whether
+    ///   to end; and with `true` when it ends anyway.
+    func start(retire: @escaping @Sendable (LiveView, _ always: Bool) -> Bool) {
         thread.withLock { thread in
-            thread = JoinedThread(name: "view \(feed.index)") { [self] in run(ended) }
+            thread = JoinedThread(name: "view \(feed.index)") { [self] in run(retire) }
         }
     }
 
     /// Asks it to end.
-    func cancel() { stopping.cancel() }
-
-    /// Waits for its end.
-    func join() {
-        let thread = thread.withLock { thread in
-            defer { thread = nil }
-            return thread
-        }
-        thread?.join()
+    func cancel() {
+        stopping.cancel()
+        frames.cancel()
     }
 
-    private func run(_ ended: (LiveView) -> Bool) {
+    /// Waits at most `seconds` for its end; `false` when it goes on.
+    func join(seconds: Double) -> Bool {
+        thread.withLock { thread in
+            guard thread?.join(seconds: seconds) ?? true else { return false }
+            thread = nil
+            return true
+        }
+    }
+
+    private func run(_ retire: (LiveView, Bool) -> Bool) {
+        giveWay()
         let painter = ViewPainter(options, defaults: defaults)
-        let frames = feed.frames.subscribe()
         defer {
+            _ = retire(self, true)
             frames.cancel()
             pictures.finish()
             published()
         }
-        if let frame = feed.latest { show(frame, painter) }
+        var rate = feed.status.outputRate
+        if let frame = feed.latest, !show(frame, painter, rate) { return }
         var spoke = SystemClock.monotonicNanoseconds
         var wanted = spoke
+        var rated = spoke
+        var pending: LiveFrame?
         while !stopping.isCancelled {
-            let receipt = frames.next(seconds: 0.1)
+            // A frame that comes too soon waits for its time, or for a newer one.
+            let rest =
+                Self.secondsBetweenPictures - seconds(spoke, SystemClock.monotonicNanoseconds)
+            let isWaiting = pending != nil && viewers > 0
+            switch frames.next(seconds: isWaiting ? max(0, rest) : 0.1) {
+            case .item(let frame): pending = frame
+            case .nothing: break
+            case .end: return
+            }
             let now = SystemClock.monotonicNanoseconds
             if viewers > 0 { wanted = now }
-            if seconds(wanted, now) > Self.secondsOfGrace, ended(self) { return }
-            switch receipt {
-            case .item(let frame):
-                guard viewers > 0, seconds(spoke, now) >= 0.9 / Self.mostPicturesASecond else {
-                    continue
+            if seconds(wanted, now) > Self.secondsOfGrace, retire(self, false) { return }
+            let silence = seconds(spoke, now)
+            if let frame = pending, viewers > 0, silence >= Self.secondsBetweenPictures {
+                if seconds(rated, now) > 1 {
+                    rate = feed.status.outputRate
+                    rated = now
                 }
-                guard show(frame, painter) else { return }
+                guard show(frame, painter, rate) else { return }
+                pending = nil
                 spoke = now
-            case .nothing:
-                guard seconds(spoke, now) > Self.secondsBetweenRepeats,
-                    let part = latest.withLock({ $0 })
-                else { continue }
+            } else if silence > Self.secondsBetweenRepeats, let part = latest.withLock({ $0 }) {
                 pictures.publish(part)
                 published()
                 spoke = now
-            case .end: return
             }
         }
     }
@@ -107,10 +125,10 @@ final class LiveView: Sendable {
         to > from ? Double(to - from) / 1e9 : 0
     }
 
-    @discardableResult
-    private func show(_ frame: LiveFrame, _ painter: ViewPainter) -> Bool {
+    /// Draws a frame for all; `false` when that can't be done.
+    private func show(_ frame: LiveFrame, _ painter: ViewPainter, _ rate: Double) -> Bool {
         do throws(FathomError) {
-            let jpeg = try painter.jpeg(of: frame)
+            let jpeg = try painter.jpeg(of: frame, framesPerSecond: rate)
             var part = Array(
                 """
                 Content-Type: image/jpeg\r

@@ -10,69 +10,71 @@ final class ViewPainter {
         let source: PictureFormat
         let sampleAspectRatio: Rational
         let scaler: FrameScaler?
-        let renderer: FrameRenderer
-        let pool: FramePool
         let encoder: JPEGEncoder
     }
 
     private let options: ViewOptions
-    private let defaults: RunConfiguration
+    private let renderer: LiveRenderer
     private var tracker: DepthRangeTracker?
     private var tools: Tools?
 
     init(_ options: ViewOptions, defaults: RunConfiguration) {
         self.options = options
-        self.defaults = defaults
+        var look = defaults
+        look.layout = options.layout
+        look.colormap = options.colorMap
+        look.invert = options.isInverted
+        renderer = LiveRenderer(look)
         tracker = options.range.map { DepthRangeTracker(mode: $0) }
     }
 
-    func jpeg(of frame: LiveFrame) throws(FathomError) -> [UInt8] {
-        let tools = try tools(for: frame.picture)
-        let picture = try tools.scaler.map { (scaler) throws(FathomError) in
-            try scaler.scale(frame.picture)
+    /// The frame as a file's bytes; while the source is away, darkened and marked.
+    func jpeg(of frame: LiveFrame, framesPerSecond: Double) throws(FathomError) -> [UInt8] {
+        var scaler: FrameScaler?
+        if let tools, tools.source == frame.picture.format,
+            tools.sampleAspectRatio == frame.picture.sampleAspectRatio
+        {
+            scaler = tools.scaler
+        } else {
+            tools = nil
+            scaler = try makeScaler(for: frame.picture)
         }
-        let source = picture ?? frame.picture
-        let drawn = try tools.pool.makeFrame(like: source)
+        var picture = frame.picture
+        if let scaler { picture = try scaler.scale(picture) }
         let range =
             tracker?.update(
                 frame.depth.map, at: frame.picture.timestamp.seconds,
                 isCut: frame.depth.flags.contains(.cut)
             ).range ?? frame.depth.range
-        source.withPicture { from in
-            drawn.withMutablePicture { to in
-                tools.renderer.render(
-                    source: from, depth: frame.depth.map, range: range, text: nil, into: to)
-            }
+        let drawn = try renderer.render(
+            frame.shown(picture, range: range), framesPerSecond: framesPerSecond)
+        let encoder: JPEGEncoder
+        if let tools {
+            encoder = tools.encoder
+        } else {
+            encoder = try JPEGEncoder(format: drawn.format)
         }
-        return try tools.encoder.encode(drawn)
+        tools = Tools(
+            source: frame.picture.format, sampleAspectRatio: frame.picture.sampleAspectRatio,
+            scaler: scaler, encoder: encoder)
+        return try encoder.encode(drawn)
     }
 
-    private func tools(for picture: VideoFrame) throws(FathomError) -> Tools {
-        if let tools, tools.source == picture.format,
-            tools.sampleAspectRatio == picture.sampleAspectRatio
-        {
-            return tools
-        }
+    private func makeScaler(for picture: VideoFrame) throws(FathomError) -> FrameScaler? {
         let format = picture.format
-        let size = options.panel(
-            for: format, sampleAspectRatio: picture.sampleAspectRatio.value)
-        let isScaled = size.width != format.width || size.height != format.height
-        let scaler =
-            isScaled
-            ? try FrameScaler(from: format, width: size.width, height: size.height) : nil
-        let renderer = FrameRenderer(
-            source: PictureFormat(
-                width: size.width, height: size.height, chroma: format.chroma,
-                bitDepth: format.bitDepth),
-            options: RenderOptions(
-                layout: options.layout, opacity: defaults.opacity ?? 0.6,
-                colorMap: options.colorMap, isInverted: options.isInverted,
-                upsampling: defaults.upsampling, legend: defaults.legend, hud: defaults.hud))
-        let made = Tools(
-            source: format, sampleAspectRatio: picture.sampleAspectRatio, scaler: scaler,
-            renderer: renderer, pool: try FramePool(format: renderer.outputFormat),
-            encoder: try JPEGEncoder(format: renderer.outputFormat))
-        tools = made
-        return made
+        let size = options.panel(for: format, sampleAspectRatio: picture.sampleAspectRatio.value)
+        guard size.width != format.width || size.height != format.height else { return nil }
+        return try FrameScaler(from: format, width: size.width, height: size.height)
+    }
+}
+
+extension LiveFrame {
+    /// The same frame with its picture at another size, and another range for the colours.
+    fileprivate func shown(_ picture: VideoFrame, range: DepthRange) -> LiveFrame {
+        LiveFrame(
+            number: number, picture: picture,
+            depth: DepthSequence.Frame(map: depth.map, range: range, flags: depth.flags),
+            arrival: arrival, published: published, wallTime: wallTime, followsGap: followsGap,
+            lostFor: lostFor)
     }
 }

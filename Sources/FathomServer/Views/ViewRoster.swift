@@ -54,7 +54,7 @@ final class ViewRoster: Sendable {
                 options, feed: feed, defaults: defaults, logger: logger, published: published)
             state.views[options] = view
             let place = view.subscribe()
-            view.start { [weak self] view in self?.retire(view) ?? true }
+            view.start { [weak self] view, always in self?.retire(view, always) ?? true }
             return place
         }
     }
@@ -78,25 +78,29 @@ final class ViewRoster: Sendable {
             state.ended += state.views.values
             state.views = [:]
         }
-        buryEnded()
+        while !buryEnded(seconds: 1) {}
     }
 
     /// Whether a view may end because nobody looks; from then on it can't be found.
-    private func retire(_ view: LiveView) -> Bool {
+    private func retire(_ view: LiveView, _ always: Bool) -> Bool {
         state.withLock { state in
             guard state.views[view.options] === view else { return true }
-            guard view.viewers == 0 else { return false }
+            guard always || view.viewers == 0 else { return false }
             state.views[view.options] = nil
             state.ended.append(view)
             return true
         }
     }
 
-    private func buryEnded() {
+    /// Lets go of the views that have ended; `false` when one of them takes longer than `seconds`.
+    @discardableResult
+    private func buryEnded(seconds: Double = 0) -> Bool {
         let ended = state.withLock { state in
             defer { state.ended = [] }
             return state.ended
         }
-        for view in ended { view.join() }
+        let alive = ended.filter { !$0.join(seconds: seconds) }
+        state.withLock { $0.ended += alive }
+        return alive.isEmpty
     }
 }

@@ -14,12 +14,8 @@ struct DoctorCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let devices = Machine.cameraDevices
-        if cameras {
-            if json { return try Terminal.json(["cameras": devices]) }
-            print(devices.isEmpty ? "no cameras (no /dev/video*)" : devices.joined(separator: "\n"))
-            return
-        }
+        if cameras { return try listCameras() }
+        let devices = Cameras.paths
         let machine = Machine.current
         let speed = try NetworkSpeed.measure()
         if json {
@@ -49,5 +45,29 @@ struct DoctorCommand: ParsableCommand {
                 format: "default model  %.1f ms a frame at %d×%d: %.0f frames a second at most",
                 speed.milliseconds, speed.width, speed.height, 1000 / speed.milliseconds))
         print("advice         \(speed.advice)")
+    }
+    private func listCameras() throws {
+        let cameras = Cameras.list()
+        struct CameraList: Encodable { let cameras: [CameraDescription] }
+        if json { return try Terminal.json(CameraList(cameras: cameras)) }
+        if cameras.isEmpty { print("no cameras (no /dev/video*)") }
+        for camera in cameras {
+            let name = camera.name.isEmpty ? "" : "  \(camera.name) (\(camera.driver))"
+            print("v4l2:\(camera.path)\(name)")
+            if let trouble = camera.trouble { print("  \(trouble)") }
+            for format in camera.formats {
+                let use = format.isUsable ? "" : ", not usable"
+                print("  \(format.name) (\(format.description)\(use))")
+                let sizes = format.sizes.map { size in
+                    let rates = size.rates.map { String(format: "%g", $0) }
+                    return "\(size.width)x\(size.height)"
+                        + (rates.isEmpty ? "" : " at \(rates.joined(separator: ", "))/s")
+                }
+                guard format.isUsable else { continue }
+                for line in format.isRange ? [sizes.joined(separator: " to ")] : sizes {
+                    print("    \(line)")
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ import FathomPicture
 import Glibc
 
 /// Draws the frames of a live source as a person sees them. One thread at a time may use it.
-final class LiveRenderer {
+package final class LiveRenderer {
     private let options: RenderOptions
     private var drawing: Drawing?
 
@@ -15,7 +15,7 @@ final class LiveRenderer {
         let mark: SignalLostMark
     }
 
-    init(_ configuration: RunConfiguration) {
+    package init(_ configuration: RunConfiguration) {
         options = RenderOptions(
             layout: configuration.layout, opacity: configuration.opacity ?? 0.6,
             colorMap: configuration.colormap, isInverted: configuration.invert,
@@ -24,7 +24,9 @@ final class LiveRenderer {
     }
 
     /// The frame with its depth; while the source is away, the last one darkened, with a plate.
-    func render(_ frame: LiveFrame, framesPerSecond: Double) throws(FathomError) -> VideoFrame {
+    package func render(
+        _ frame: LiveFrame, framesPerSecond: Double
+    ) throws(FathomError) -> VideoFrame {
         let drawing = try drawing(for: frame.picture.format)
         let result = try drawing.pool.makeFrame(like: frame.picture)
         let text = HUDText(line: Self.line(frame, framesPerSecond: framesPerSecond))
