@@ -144,6 +144,21 @@ import Testing
         #expect(times == times.sorted())
     }
 
+    @Test("sound goes along to every kind of server and into recordings")
+    func sound() throws {
+        let folder = try TemporaryFolder()
+        var clip = Clip()
+        clip.audio = [Clip.Audio(seconds: 0.5)]
+        try clip.write(to: folder.path("a.mkv"))
+        let demuxer = try Demuxer(.file(folder.path("a.mkv")))
+        let info = try #require(demuxer.info.streams.first { $0.kind == .audio })
+        let stream = try LiveStream(info, of: demuxer)
+        for address in ["rtsp://h/a", "rtmp://h/a/b", "srt://h:1"] {
+            #expect(StreamWriter.canHold(stream, in: .server(try PushAddress(address))))
+        }
+        #expect(StreamWriter.canHold(stream, in: .file("a.mkv")))
+    }
+
     @Test("a transport stream in memory is cut into pieces that begin with their headers")
     func memory() throws {
         let folder = try TemporaryFolder()
