@@ -16,6 +16,7 @@ public enum MediaLog {
 
     private static let state = Mutex(State())
     private static let installed: Void = {
+        silenceSRT()
         av_log_set_level(AV_LOG_WARNING)
         av_log_set_callback { context, level, format, arguments in
             guard level <= AV_LOG_WARNING, let format, let arguments else { return }
@@ -29,6 +30,14 @@ public enum MediaLog {
             if level <= AV_LOG_ERROR { DecoderLog.note(message, context) }
         }
     }()
+
+    /// libsrt prints by itself, past FFmpeg's log, and FFmpeg has no way to stop it.
+    private static func silenceSRT() {
+        guard let symbol = dlsym(nil, "srt_setloglevel") else { return }
+        typealias SetLogLevel = @convention(c) (CInt) -> Void
+        // As for syslog: from emergencies on, of which it has none.
+        unsafeBitCast(symbol, to: SetLogLevel.self)(0)
+    }
 
     /// Takes the messages from FFmpeg; called by every type of this room that opens something.
     static func install() { _ = installed }

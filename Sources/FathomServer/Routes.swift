@@ -173,9 +173,9 @@ struct Routes: Sendable {
         return .now(HTTPResponse(type: "video/mp2t", body: .bytes(bytes)))
     }
 
-    /// N of `/hls/segment-N.ts`.
+    /// N of `/hls/N.ts`.
     private static func segmentNumber(_ path: String) -> Int? {
-        let beginning = "/hls/segment-"
+        let beginning = "/hls/"
         guard path.hasPrefix(beginning), path.hasSuffix(".ts") else { return nil }
         let digits = path.dropFirst(beginning.count).dropLast(3)
         guard (1...15).contains(digits.count), digits.utf8.allSatisfy({ (48...57).contains($0) })

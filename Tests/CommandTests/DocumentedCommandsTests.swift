@@ -42,18 +42,29 @@ struct DocumentedCommandsTests {
         try prepare(folder)
         let before = folder.names
         let programs = Program.path().deletingLastPathComponent().path
+        let isLive = command.contains("fathom live")
         let result = try Program.run(
-            "/bin/bash", ["-e", "-o", "pipefail", "-c", command], in: folder.url,
+            "/bin/bash",
+            ["-e", "-o", "pipefail", "-c", isLive ? Self.shortened(command) : command],
+            in: folder.url,
             environment: [
                 "PATH": programs + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
             ])
         #expect(result.status == 0, "\(result.errors)")
         #expect(!folder.names.contains { $0.contains(".partial") })
-        if command.contains("fathom run") {
+        if isLive {
+            // Its cameras and servers aren't there: it says so, and goes on asking until its time is over.
+            #expect(!result.errors.isEmpty)
+        } else if command.contains("fathom run") {
             #expect(folder.names.count > before.count || !result.output.isEmpty)
         } else {
             #expect(!result.output.isEmpty)
         }
+    }
+
+    /// A command that would go on for ever, for a second and at a port that is free.
+    private static func shortened(_ command: String) -> String {
+        command.replacing("127.0.0.1:8080", with: "127.0.0.1:0") + " --duration 1"
     }
 
     /// The recordings and pictures that the commands speak of.
@@ -65,7 +76,9 @@ struct DocumentedCommandsTests {
         clip.audio = [Clip.Audio(seconds: 0.48)]
         try clip.write(to: folder.path("drive.mp4"))
         clip.setRate(Rational(25, 1), frames: 4)
-        try clip.write(to: folder.path("other.mp4"))
+        for name in ["other.mp4", "front.mp4", "rear.mp4"] {
+            try clip.write(to: folder.path(name))
+        }
         clip.audio = []
         clip.encoder = "mjpeg"
         clip.pixelFormat = "yuvj420p"

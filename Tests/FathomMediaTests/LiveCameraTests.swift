@@ -264,6 +264,20 @@ struct LiveCameraTests {
         #expect(failure(silent) { $0.isCancelled = { true } }?.reason == .interrupted)
     }
 
+    @Test("a camera that went away is let go of at once, whoever still holds the input")
+    func letsGo() throws {
+        let camera = FakeCamera()
+        let input = try open(camera)
+        _ = try input.next()
+        camera.errors[fathom_v4l2_dqbuf] = ENODEV
+        for _ in 0..<2 {
+            let failure = try #require(throws: LiveFailure.self) { try input.next() }
+            #expect(failure.reason == .unplugged)
+        }
+        #expect(camera.isTidy)
+        _ = try input.makeDecoder(threads: 1)
+    }
+
     @Test("motion JPEG is decoded")
     func motionJPEG() throws {
         let camera = FakeCamera()

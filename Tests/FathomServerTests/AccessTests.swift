@@ -7,7 +7,7 @@ import Testing
 @Suite("Who is served")
 struct AccessTests {
     private static let paths = [
-        "/", "/page.js", "/stream.mjpg", "/hls/live.m3u8", "/hls/segment-7.ts", "/depth.png",
+        "/", "/page.js", "/stream.mjpg", "/hls/live.m3u8", "/hls/7.ts", "/depth.png",
         "/depth.f32", "/point.json?x=0&y=0", "/state.json", "/page.json", "/metrics", "/healthz",
         "/nothing", "/../etc/passwd",
     ]

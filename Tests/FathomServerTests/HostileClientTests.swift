@@ -65,7 +65,7 @@ struct HostileClientTests {
         let server = try TestServer()
         for path in [
             "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/hls/../../etc/passwd",
-            "//etc/passwd", "/page.js/..", "/PAGE.JS", "/page.js%20", "/hls/segment-1.ts/../x",
+            "//etc/passwd", "/page.js/..", "/PAGE.JS", "/page.js%20", "/hls/1.ts/../x",
             "/.", "/page.html",
         ] {
             #expect(try server.get(path).status == 404, "\(path)")

@@ -14,6 +14,7 @@ import sys
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
@@ -203,6 +204,9 @@ def main():
     except Wrong as complaint:
         page.shot("wrong")
         print(f"page wrong: {complaint}; console: {page.console()[:5]}")
+        return 1
+    except WebDriverException as failure:
+        print(f"page wrong: {failure.msg}")
         return 1
     finally:
         page.driver.quit()

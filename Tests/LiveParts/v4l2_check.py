@@ -123,7 +123,9 @@ def main():
     control("disconnect=1")
     lost = live.wait_for("lost")
     expect(lost is not None and lost["reason"] == "unplugged", f"unplugged: {lost}")
+    # A device that is still held open would come back as /dev/video1.
     rebind()
+    expect(os.path.exists("/dev/video0"), "and let go of")
     back = live.wait_for("recovered")
     expect(back is not None, f"plugged in again: {back}")
     time.sleep(2)

@@ -53,6 +53,7 @@ for module in /modules/*; do
 done
 $busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro files /host
 for place in proc sys dev; do $busybox mount -o bind /$place /host/$place; done
+$busybox mkdir -p /dev/shm
 for place in tmp run dev/shm; do $busybox mount -t tmpfs none /host/$place; done
 $busybox mkdir -p /host/tmp/folder
 $busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 folder /host/tmp/folder

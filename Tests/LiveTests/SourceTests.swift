@@ -62,6 +62,24 @@ extension Live {
             }
         }
 
+        @Test(
+            "pictures of many datagrams stay whole, long after their number of slices is known",
+            arguments: ["h264", "hevc"])
+        func large(codec: String) throws {
+            let film = Program.packageRoot.appendingPathComponent("Samples/media/drive.mp4").path
+            let camera = try LivePart(
+                "rtsp_camera.py", ["--codec", codec, "--file", film, "--kbps", "3000"])
+            let program = try LiveProgram(
+                camera.url, ["--record", "recorded", "--duration", "6"])
+            #expect(try program.end().status == 0)
+            let recorded = RecordedSegments(program.path("recorded"))
+            let file = try #require(recorded.originals.first)
+            #expect(try CodedPictures(file).pictures.count > 60)
+            let decoder = try Program.run(
+                "/usr/bin/ffmpeg", ["-v", "error", "-nostdin", "-i", file, "-f", "null", "-"])
+            #expect(decoder.errors.isEmpty, "\(decoder.errors.prefix(300))")
+        }
+
         @Test("sound goes along into recordings, by TCP and by UDP")
         func sound() throws {
             for transport in ["tcp", "udp"] {

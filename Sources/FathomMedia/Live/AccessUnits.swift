@@ -1,57 +1,62 @@
 import CFFmpeg
 import FathomCore
 
-/// Puts the pieces of H.264 and H.265 pictures together as they come out of RTP: each a slice, a parameter set, or a
-/// fragment of one that is larger than a datagram.
+/// Puts the pieces of H.264 and H.265 pictures together as FFmpeg gets them out of RTP: parameter sets, slices, and
+/// fragments of slices, without a word on which is the last.
 ///
 /// FFmpeg's parser knows that a picture is complete only when the next one begins: a frame's time late. This one
-/// learns how many slices a picture has, and gives it with the last of them. Cameras keep that number; where it
-/// proves wrong, what came too late is dropped, the next picture marked, and the number trusted less.
+/// learns how many slices a camera's pictures have, and that the last fragment of a slice is smaller than those before
+/// it. It guesses at each picture, and once its guesses have been right for a while, it gives pictures by them. Where a
+/// guess proves wrong, what came too late is dropped, the next picture marked, and guesses are trusted less.
 ///
 /// Sources: ITU-T H.264 §7.4.1.2, H.265 §7.4.2.4; RFC 6184, RFC 7798.
 final class AccessUnits {
     /// What a piece holds.
     struct Content {
+        /// Whether a unit begins in it; else it goes on with the one before.
+        var beginsUnit = false
         var slices = 0
-        /// Whether it goes on with the unit of the piece before: only the first fragment has a start code.
-        var isFragment = false
         /// Whether its first slice begins a picture.
         var beginsPicture = false
         var isKey = false
-        var largestSlice = 0
+        /// Whether its last unit is a slice.
+        var endsInSlice = false
+        /// Bytes of its last unit behind the header; of all, where it goes on with the unit before.
+        var lastBytes = 0
     }
 
-    /// How many slices pictures of a kind have had, and how often in a row.
+    /// Pictures of a kind: how many slices the latest had, and how often in a row the guess was right.
     private struct Habit {
         var slices = 0
-        var streak = 0
-
-        mutating func saw(_ count: Int) {
-            streak = count == slices ? streak + 1 : 0
-            slices = count
-        }
+        var rightGuesses = 0
     }
 
     private let isHEVC: Bool
     private var pieces: [ArrivedPacket] = []
-    private var content = Content()
+    private var slices = 0
+    private var isKey = false
     private var time: Int64 = noTimestamp
-    /// The picture that was given before its end was seen.
+    /// Pieces that there were when the picture was first guessed to be complete.
+    private var guess: Int?
+    /// Bytes of the latest piece of a slice that may go on; nil behind other units.
+    private var openSlice: Int?
+    /// Whether that piece is the slice's first one.
+    private var isFirstFragment = false
+    /// Pieces up to the last one of a slice.
+    private var lastSlicePiece = 0
+    /// The fewest bytes of a first fragment so far: what is smaller is no fragment.
+    private var smallestFirstFragment = Int.max
+    private var hasFragments = false
+    /// The time of the picture that was given before its end was seen.
     private var givenEarly: Int64?
     private var followsDamage = false
     private var keyHabit = Habit()
     private var otherHabit = Habit()
-    /// Whether slices are larger than datagrams: else their number may go by their size.
-    private var hasLargeSlices = false
-    /// Bytes of the largest piece: one that is as large as a datagram may be is not the last fragment of its slice.
-    private var largestPiece = 0
-    /// Bytes that a first fragment has more than the next ones: start code and header.
-    private static let fragmentSlack = 16
-    /// How often in a row a number must have been right.
+    /// How often in a row guesses must have been right.
     private var demanded = 12
 
     private static let mostBytes = 1 << 25
-    private static let mostPieces = 4096
+    private static let mostPieces = 1 << 15
 
     init(isHEVC: Bool) { self.isHEVC = isHEVC }
 
@@ -61,61 +66,89 @@ final class AccessUnits {
         guard let data = packet.data, packet.size > 0 else { return [] }
         let found = Self.content(
             UnsafeBufferPointer(start: data, count: Int(packet.size)), isHEVC: isHEVC)
-        var complete: [ArrivedPacket] = []
         if let early = givenEarly {
-            if packet.pts == early,
-                found.isFragment || (found.slices > 0 && !found.beginsPicture)
+            if packet.pts == early, !found.beginsUnit || (found.slices > 0 && !found.beginsPicture)
             {
-                // There was more of it than ever before.
+                // There was more of it than was guessed.
                 if !followsDamage { distrust() }
                 return []
             }
             // What else comes of it (supplements behind the picture) goes with the next one.
             if found.slices > 0 { givenEarly = nil }
-        } else if content.slices > 0, packet.pts != time || found.beginsPicture {
+        }
+        var complete: [ArrivedPacket] = []
+        if slices > 0, packet.pts != time || found.beginsPicture {
             learn()
             complete += try give()
         }
         if found.slices > 0 || pieces.isEmpty { time = packet.pts }
         pieces.append(piece)
-        content.slices += found.slices
-        content.isKey = content.isKey || found.isKey
-        hasLargeSlices = hasLargeSlices || found.largestSlice > 2000 || found.isFragment
-        largestPiece = max(largestPiece, piece.packet.size)
-        let mayGoOn = hasLargeSlices && piece.packet.size + Self.fragmentSlack >= largestPiece
+        slices += found.slices
+        isKey = isKey || found.isKey
         guard pieces.count < Self.mostPieces,
-            pieces.reduce(0, { $0 + $1.packet.size }) < Self.mostBytes
+            pieces.count % 256 != 0
+                || pieces.reduce(0, { $0 + $1.packet.size }) < Self.mostBytes
         else {
             // No picture is that large.
-            pieces = []
-            content = Content()
+            clear()
             followsDamage = true
             return complete
         }
-        if content.slices > 0, !mayGoOn, isExpectedEnd {
-            givenEarly = time
-            complete += try give()
+        if hasSliceEnded(behind: found), guess == nil, slices == habit.slices, slices > 0 {
+            guess = pieces.count
+            if isTrusted {
+                givenEarly = time
+                complete += try give()
+            }
         }
         return complete
     }
 
-    private var isExpectedEnd: Bool {
-        let habit = content.isKey ? keyHabit : otherHabit
-        // An encoder that cuts slices by size would need more of them for a key frame.
-        let isBySize =
-            !hasLargeSlices && (keyHabit.streak == 0 || keyHabit.slices != otherHabit.slices)
-        // Key frames are rare, but much hangs on them: the others have to be steady, too.
-        return !isBySize && otherHabit.streak >= demanded
-            && habit.streak >= (content.isKey ? min(2, demanded) : demanded)
-            && content.slices == habit.slices
+    /// Whether no fragment of a slice is to be awaited, as far as sizes tell.
+    private func hasSliceEnded(behind piece: Content) -> Bool {
+        let before = openSlice
+        openSlice = piece.lastBytes
+        if piece.beginsUnit {
+            guard piece.endsInSlice else {
+                openSlice = nil
+                return false
+            }
+            lastSlicePiece = pieces.count
+            isFirstFragment = true
+            return piece.lastBytes < smallestFirstFragment
+        }
+        guard let before else {
+            openSlice = nil
+            return false
+        }
+        lastSlicePiece = pieces.count
+        hasFragments = true
+        if isFirstFragment { smallestFirstFragment = min(smallestFirstFragment, before) }
+        isFirstFragment = false
+        return piece.lastBytes < before
     }
 
+    private var habit: Habit { isKey ? keyHabit : otherHabit }
+
+    /// Whether guesses have been right for long enough.
+    private var isTrusted: Bool {
+        // An encoder that cuts slices to the size of datagrams needs more of them for a key frame.
+        guard hasFragments || keyHabit.slices == otherHabit.slices else { return false }
+        // Key frames are rare, but much hangs on them: the others have to be steady, too.
+        return otherHabit.rightGuesses >= demanded
+            && (!isKey || keyHabit.rightGuesses >= min(2, demanded))
+    }
+
+    /// Compares the guess with the picture, whose end is known now.
     private func learn() {
-        if content.isKey {
-            keyHabit.saw(content.slices)
-        } else {
-            otherHabit.saw(content.slices)
+        var habit = habit
+        if let guess {
+            habit.rightGuesses = guess == lastSlicePiece ? habit.rightGuesses + 1 : 0
+        } else if slices != habit.slices {
+            habit.rightGuesses = 0
         }
+        habit.slices = slices
+        if isKey { keyHabit = habit } else { otherHabit = habit }
     }
 
     private func distrust() {
@@ -125,12 +158,18 @@ final class AccessUnits {
         followsDamage = true
     }
 
+    private func clear() {
+        pieces = []
+        slices = 0
+        isKey = false
+        guess = nil
+        openSlice = nil
+        lastSlicePiece = 0
+    }
+
     /// The picture of the pieces so far.
     private func give() throws(FathomError) -> [ArrivedPacket] {
-        defer {
-            pieces = []
-            content = Content()
-        }
+        defer { clear() }
         guard let first = pieces.first, let last = pieces.last else { return [] }
         let packet = try Packet(timeBase: first.packet.timeBase)
         let size = pieces.reduce(0) { $0 + $1.packet.size }
@@ -146,7 +185,7 @@ final class AccessUnits {
         }
         packet.pointer.pointee.pts = time
         packet.pointer.pointee.stream_index = first.packet.pointer.pointee.stream_index
-        if content.isKey { packet.pointer.pointee.flags |= AV_PKT_FLAG_KEY }
+        if isKey { packet.pointer.pointee.flags |= AV_PKT_FLAG_KEY }
         if followsDamage || pieces.contains(where: \.packet.isDamaged) {
             packet.pointer.pointee.flags |= AV_PKT_FLAG_CORRUPT
         }
@@ -165,8 +204,6 @@ final class AccessUnits {
         var content = Content()
         var starts: [Int] = []
         var position = 0
-        content.isFragment =
-            !bytes.starts(with: [0, 0, 1]) && !bytes.starts(with: [0, 0, 0, 1])
         while position + 3 < bytes.count {
             if bytes[position] == 0, bytes[position + 1] == 0, bytes[position + 2] == 1 {
                 starts.append(position + 3)
@@ -175,12 +212,16 @@ final class AccessUnits {
                 position += 1
             }
         }
+        content.beginsUnit = starts.first.map { $0 <= 4 } ?? false
+        content.lastBytes = bytes.count
         for (index, start) in starts.enumerated() {
             let end = index + 1 < starts.count ? starts[index + 1] - 3 : bytes.count
             let header = isHEVC ? 2 : 1
             guard end - start > header else { continue }
             let type = isHEVC ? (bytes[start] >> 1) & 0x3f : bytes[start] & 0x1f
             let isSlice = isHEVC ? type < 32 : (1...5).contains(type)
+            content.endsInSlice = isSlice
+            content.lastBytes = end - start - header
             guard isSlice else {
                 // A recovery point: decoding can begin here without a picture that stands alone.
                 if !isHEVC, type == 6, bytes[start + 1] == 6 { content.isKey = true }
@@ -189,7 +230,6 @@ final class AccessUnits {
             // First macroblock 0 as exp-Golomb, or the flag of the first segment: a leading 1 bit in both.
             if content.slices == 0 { content.beginsPicture = bytes[start + header] & 0x80 != 0 }
             content.slices += 1
-            content.largestSlice = max(content.largestSlice, end - start)
             if isHEVC ? (16...21).contains(type) : type == 5 { content.isKey = true }
         }
         return content

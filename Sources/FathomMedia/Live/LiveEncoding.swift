@@ -48,7 +48,8 @@ extension EncoderSettings {
             context.pointee.rc_buffer_size = Int32(clamping: bound)
             if bitrate == nil { try set(context, "crf", quality) }
             if codec == .hevc {
-                try set(context, "x265-params", "log-level=none:pools=\(threads)")
+                // The threads of x265's pools step back behind all others: beside a network they starve.
+                try set(context, "x265-params", "log-level=none:pools=none:frame-threads=1:wpp=0")
             }
         case .vp9:
             try set(context, "deadline", "realtime")

@@ -41,7 +41,9 @@ public final class LiveInput: @unchecked Sendable {
     private static let mostBeforeKey = 600
 
     private let address: LiveAddress
-    private let reader: any LiveReader
+    /// The connection; given up with the first failure, because others may hold this object longer.
+    private var reader: (any LiveReader)?
+    private var failure: LiveFailure?
     private let timeline: LiveTimeline
     private var streams: [Int: LiveStream] = [:]
     private let videoParameters: CodecParameters
@@ -98,10 +100,10 @@ public final class LiveInput: @unchecked Sendable {
     /// The next packet, video or sound, on the timeline.
     ///
     /// It never returns an end: the end of a file is the failure `ended`, silence of `readSeconds` is `timedOut`, a
-    /// device that is gone is `unplugged`. Video before the first key frame is left out.
+    /// device that is gone is `unplugged`. The connection is then closed. Video before the first key frame is left out.
     public func next() throws(LiveFailure) -> LivePacket {
         while true {
-            let arrived = try reader.next()
+            let arrived = try read()
             let packet = arrived.packet
             guard let stream = streams[packet.streamIndex] else { continue }
             if stream.info.kind == .video, waitsForKey {
@@ -120,6 +122,18 @@ public final class LiveInput: @unchecked Sendable {
                 packet: packet, stream: stream, arrival: arrived.arrival,
                 wallTime: arrived.wallTime, followsGap: place.followsGap)
         }
+    }
+
+    /// The next packet of the connection, which is closed when there is none: a camera that is held open would come back
+    /// under another name, and some cameras serve one client only.
+    private func read() throws(LiveFailure) -> ArrivedPacket {
+        if let reader {
+            do { return try reader.next() } catch {
+                failure = error
+                self.reader = nil
+            }
+        }
+        throw failure ?? LiveFailure(.ended, "read", address, cause: "the stream ended")
     }
 
     /// A decoder of the video that gives each frame as soon as it can be decoded: it has no frame threads.

@@ -15,6 +15,12 @@ struct PushFailure {
                 "connect to", "somebody publishes under this name already",
                 "Choose another name, or end the other one")
         }
+        if address.kind == .srt, code == fathom_error_io {
+            // libsrt's reason doesn't come through: a wrong phrase and an empty port look the same.
+            return error(
+                "connect to", "nobody answers there, or the pass phrase is wrong or missing",
+                "Check host, port and pass phrase: srt://HOST:PORT?passphrase=…")
+        }
         let failure = LiveFailure.of(code, "connect to", address, messages: messages)
         switch failure.reason {
         case .ended, .damaged, .other:

@@ -122,6 +122,7 @@ public final class StreamWriter: @unchecked Sendable {
         }
         let codec = stream.parameters.pointer.pointee.codec_id
         if name == "rtsp" { return rtpCodecs.contains(codec.rawValue) }
+        if name == "mpegts" { return transportStreamCodecs.contains(codec.rawValue) }
         let isRaw = codec == AV_CODEC_ID_RAWVIDEO || codec == AV_CODEC_ID_WRAPPED_AVFRAME
         return !isRaw && avformat_query_codec(format, codec, FF_COMPLIANCE_UNOFFICIAL) == 1
     }
@@ -132,6 +133,13 @@ public final class StreamWriter: @unchecked Sendable {
             AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AAC, AV_CODEC_ID_OPUS,
             AV_CODEC_ID_MP3, AV_CODEC_ID_PCM_MULAW, AV_CODEC_ID_PCM_ALAW, AV_CODEC_ID_VP8,
             AV_CODEC_ID_VP9, AV_CODEC_ID_PCM_S16BE, AV_CODEC_ID_ADPCM_G722,
+        ].map(\.rawValue))
+
+    /// What players find in a transport stream; FFmpeg's tables don't tell here, either.
+    private static let transportStreamCodecs: Set<UInt32> = Set(
+        [
+            AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_AAC, AV_CODEC_ID_MP2,
+            AV_CODEC_ID_MP3, AV_CODEC_ID_AC3, AV_CODEC_ID_EAC3, AV_CODEC_ID_OPUS,
         ].map(\.rawValue))
 
     /// Whether this writer has a place for the packet's stream.

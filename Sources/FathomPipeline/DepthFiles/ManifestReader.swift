@@ -58,6 +58,7 @@ private struct FrameRecord: Decodable {
     var longitude: Double?
     var keyframe: Bool
     var flags: [String]
+    var gap: Bool?
 
     /// The frame, or nil when a value can't be right.
     var frame: ManifestFrame? {
@@ -88,6 +89,7 @@ private struct FrameRecord: Decodable {
             let flag = DepthFlags(rawValue: 1 << UInt8(bit))
             if let name = flag.names.first, flags.contains(name) { frame.flags.insert(flag) }
         }
+        frame.followsGap = gap ?? false
         return frame
     }
 }

@@ -75,11 +75,12 @@ final class HTTPLoop {
         for _ in 0..<32 {
             let descriptor = Glibc.accept(server.listener, nil, nil)
             if descriptor < 0 {
-                if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) {
+                let code = errno
+                if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) {
+                    if makeRoom() { continue }
                     acceptsAgain = now + Self.pauseOfAccepting
-                    makeRoom()
                 }
-                if errno == EINTR || errno == ECONNABORTED { continue }
+                if code == EINTR || code == ECONNABORTED { continue }
                 return
             }
             neverWaiting(descriptor)
@@ -103,7 +104,6 @@ final class HTTPLoop {
     }
 
     /// Closes the connection that has waited longest for a request; `false` when all are busy.
-    @discardableResult
     private func makeRoom() -> Bool {
         let idle = connections.values.filter(\.isDispensable)
         guard let oldest = idle.min(by: { $0.since < $1.since }) else { return false }

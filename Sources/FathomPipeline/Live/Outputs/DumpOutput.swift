@@ -112,7 +112,7 @@ final class DumpOutput: LiveOutput {
         case .file: writeFile(frames)
         case .standardOutput:
             do throws(FathomError) {
-                let sink = PatientSink(standardOutput: hasEnded)
+                let sink = PatientSink(standardOutput: { self.isOver(noting: frames) })
                 try write(frames) { (data) throws(FathomError) in try sink.write(data) }
             } catch { account.failed(error, isFinal: true) }
         case .reader(let host, let port): callReader(frames, host: host, port: port)
@@ -137,7 +137,8 @@ final class DumpOutput: LiveOutput {
             do throws(FathomError) {
                 let sink = try PatientSink(
                     host: host, port: port, openSeconds: configuration.openSeconds,
-                    patience: configuration.readSeconds, hasEnded: hasEnded)
+                    patience: configuration.readSeconds,
+                    hasEnded: { self.isOver(noting: frames) })
                 backoff.reset()
                 connections += 1
                 account.update { $0.reconnects = connections - 1 }
@@ -151,10 +152,16 @@ final class DumpOutput: LiveOutput {
         }
     }
 
-    @Sendable private func hasEnded() -> Bool {
-        // While it connects, the wish to end is enough; while it writes, there is a little time left.
-        threads.isEnding
+    /// Asked while a reader keeps it waiting: whether the time is over.
+    private func isOver(noting frames: Subscription<LiveFrame>) -> Bool {
+        noteDrops(of: frames)
+        return threads.isEnding
             && SystemClock.monotonicNanoseconds >= deadline.load(ordering: .acquiring)
+    }
+
+    private func noteDrops(of frames: Subscription<LiveFrame>) {
+        let dropped = frames.dropped
+        account.update { $0.dropped = dropped }
     }
 
     /// Writes a whole dump: the head by the first frame, then frames until the feed ends.
@@ -165,12 +172,9 @@ final class DumpOutput: LiveOutput {
         let sampler = DepthSampler(size: run.framesSize, method: run.upsampling)
         var writer: FrameDumpWriter?
         var pictures: JPEGEncoder?
-        var dropped = frames.dropped
         let before = bytes.load(ordering: .relaxed)
         while let frame = frames.next() {
-            let lost = frames.dropped - dropped
-            dropped += lost
-            if lost > 0 { account.update { $0.dropped += lost } }
+            noteDrops(of: frames)
             guard frame.lostFor == nil else { continue }
             let depth = DepthFrame(index: frame.number, source: frame.picture, depth: frame.depth)
             let dump: FrameDumpWriter

@@ -6,12 +6,12 @@ import Logging
 /// All outputs of one source except the server's: recordings, pushes, the frame dump, depth files.
 ///
 /// Each has queues and threads of its own: one that is slow or dead stalls neither the source nor the others.
-final class LiveOutputs: Sendable {
+package final class LiveOutputs: Sendable {
     private let feed: LiveFeed
     private let outputs: [any LiveOutput]
 
     /// Checks everything and opens what can be opened at once (folders, files); servers are called later.
-    init(
+    package init(
         feed: LiveFeed, configuration: LiveConfiguration, sourceCount: Int, network: Network,
         threads: Int, logger: Logger, cancellation: Cancellation
     ) throws(FathomError) {
@@ -49,11 +49,11 @@ final class LiveOutputs: Sendable {
     var isEmpty: Bool { outputs.isEmpty }
 
     /// Begins to listen to the feed.
-    func start() { for output in outputs { output.start() } }
+    package func start() { for output in outputs { output.start() } }
 
     /// After the feed's end: writes and closes what is under way, all outputs side by side, for at most `seconds`;
     /// what takes longer is given up.
-    func finish(within seconds: Double) -> [RunReport.Output] {
+    package func finish(within seconds: Double) -> [RunReport.Output] {
         let deadline = SystemClock.monotonicNanoseconds + UInt64(max(0, seconds) * 1e9)
         for output in outputs { output.end(by: deadline) }
         let written = outputs.flatMap { $0.join(by: deadline) }

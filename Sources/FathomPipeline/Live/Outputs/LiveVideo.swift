@@ -37,6 +37,8 @@ public final class LiveVideo: Sendable {
     private struct State {
         var thread: JoinedThread?
         var isFinished = false
+        /// What is encoded; only while somebody listens.
+        var frames: Subscription<LiveFrame>?
         /// From which times on a key frame is wanted.
         var keyFramesFrom: [Int64] = []
     }
@@ -68,12 +70,19 @@ public final class LiveVideo: Sendable {
     {
         let subscription = packets.subscribe(capacity: capacity, waits: waits)
         requestKeyFrame()
-        let starts = state.withLock { state in
-            guard state.thread == nil, !state.isFinished else { return false }
-            state.thread = JoinedThread(name: "live-encode") { [self] in run() }
-            return true
+        state.withLock { state in
+            guard !state.isFinished else { return }
+            // Here and now, so that no frame is missing that is published after this call.
+            if state.frames == nil {
+                state.frames = feed.frames.subscribe(
+                    capacity: 4,
+                    waits: configuration.policy == .block && configuration.record != nil)
+            }
+            if state.thread == nil {
+                state.thread = JoinedThread(name: "live-encode") { [self] in run() }
+            }
         }
-        if !starts { wakeUp.withLock { wakeUp.wakeAll() } }
+        wakeUp.withLock { wakeUp.wakeAll() }
         return subscription
     }
 
@@ -99,15 +108,12 @@ public final class LiveVideo: Sendable {
     // MARK: The encoder's thread
 
     private func run() {
-        while waitForListeners() {
-            let waits = configuration.policy == .block && configuration.record != nil
-            let frames = feed.frames.subscribe(capacity: 4, waits: waits)
-            defer { frames.cancel() }
+        while let frames = waitForFrames() {
             var session = EncodingSession(key: key, configuration: configuration)
-            listening: while packets.subscriberCount > 0 {
+            while isWanted(frames) {
                 switch frames.next(seconds: 0.25) {
                 case .item(let frame): encode(frame, with: &session)
-                case .nothing: if state.withLock({ $0.isFinished }) { break listening }
+                case .nothing: continue
                 case .end:
                     packets.finish()
                     return
@@ -117,14 +123,25 @@ public final class LiveVideo: Sendable {
         packets.finish()
     }
 
-    /// - Returns: `false` at the end.
-    private func waitForListeners() -> Bool {
-        wakeUp.withLock { () -> Bool in
-            while packets.subscriberCount == 0 {
-                if state.withLock({ $0.isFinished }) { return false }
+    /// Waits until somebody listens; `nil` at the end.
+    private func waitForFrames() -> Subscription<LiveFrame>? {
+        wakeUp.withLock { () -> Subscription<LiveFrame>? in
+            while true {
+                let (frames, isFinished) = state.withLock { ($0.frames, $0.isFinished) }
+                if isFinished { return nil }
+                if let frames { return frames }
                 wakeUp.wait(seconds: 1)
             }
-            return !state.withLock { $0.isFinished }
+        }
+    }
+
+    /// Whether to go on; when nobody listens any more, the frames are let go.
+    private func isWanted(_ frames: Subscription<LiveFrame>) -> Bool {
+        state.withLock { state in
+            if !state.isFinished, packets.subscriberCount > 0 { return true }
+            frames.cancel()
+            state.frames = nil
+            return false
         }
     }
 

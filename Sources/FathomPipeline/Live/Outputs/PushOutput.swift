@@ -17,6 +17,8 @@ final class PushOutput: LiveOutput {
 
     /// Seconds of undisturbed work after which the next failure is a new story.
     private static let steady = 5.0
+    /// Seconds after which a connection counts as one that works: some servers say no after having said yes.
+    private static let trial = 1.0
     /// Seconds that are waited for the source's sound before the first connection.
     private static let soundWait = 1.0
 
@@ -58,13 +60,13 @@ final class PushOutput: LiveOutput {
         var backoff = Backoff()
         var connections = 0
         while !threads.isEnding {
-            let begun = SystemClock.monotonicNanoseconds
+            var begun: UInt64?
             do throws(FathomError) {
                 video.requestKeyFrame()
                 guard let stream = reader.nextStream() else { return }
                 let writer = try connect(stream, reader)
+                begun = SystemClock.monotonicNanoseconds
                 connections += 1
-                account.works()
                 account.update { $0.reconnects = connections - 1 }
                 isConnected.store(true, ordering: .releasing)
                 defer { isConnected.store(false, ordering: .releasing) }
@@ -76,12 +78,14 @@ final class PushOutput: LiveOutput {
             } catch {
                 guard !threads.isEnding else { return }
                 account.failed(error)
-                if Double(SystemClock.monotonicNanoseconds - begun) / 1e9 > Self.steady {
-                    backoff.reset()
-                }
+                if let begun, Self.seconds(since: begun) > Self.steady { backoff.reset() }
                 threads.pause(seconds: backoff.next())
             }
         }
+    }
+
+    private static func seconds(since moment: UInt64) -> Double {
+        Double(SystemClock.monotonicNanoseconds - moment) / 1e9
     }
 
     private func connect(
@@ -116,6 +120,8 @@ final class PushOutput: LiveOutput {
         from reader: PushReader, to writer: StreamWriter, bytesBefore: Int64
     ) throws(FathomError) -> Bool {
         reader.restart()
+        let begun = SystemClock.monotonicNanoseconds
+        var works = false
         while true {
             switch reader.next() {
             case .end: return true
@@ -133,6 +139,10 @@ final class PushOutput: LiveOutput {
                 account.update { status in
                     status.written += 1
                     status.bytes = bytes.load(ordering: .relaxed)
+                }
+                if !works, Self.seconds(since: begun) > Self.trial {
+                    works = true
+                    account.works()
                 }
             }
         }

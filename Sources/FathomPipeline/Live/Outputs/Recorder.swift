@@ -57,7 +57,10 @@ final class Recorder: LiveOutput {
     // MARK: Threads
 
     private func takeOriginal(_ packets: Subscription<LivePacket>, waits: Bool) {
-        defer { packets.cancel() }
+        defer {
+            packets.cancel()
+            recording.endOriginal()
+        }
         var groups = WholeGroups()
         var isRaw = false
         var droppedTold = 0
@@ -67,7 +70,10 @@ final class Recorder: LiveOutput {
             case .end: return
             case .nothing:
                 let silent = Double(SystemClock.monotonicNanoseconds - heard) / 1e9
-                if silent > Self.silence { recording.closeSegment() }
+                if silent > Self.silence {
+                    recording.endOriginal()
+                    recording.closeSegment()
+                }
             case .item(let packet):
                 heard = SystemClock.monotonicNanoseconds
                 let dropped = packets.dropped
@@ -90,6 +96,7 @@ final class Recorder: LiveOutput {
                 if groups.admits(packet, dropped: dropped) {
                     recording.takeOriginal(packet)
                 } else {
+                    recording.skipOriginal(packet)
                     drop(1)
                 }
             }

@@ -1,7 +1,6 @@
 import FathomCore
 import FathomMedia
 import Foundation
-import Synchronization
 
 /// Two recordings that are cut at the same moments: the source's own pictures with its sound, and its depth.
 ///
@@ -48,7 +47,7 @@ final class SegmentedRecording: @unchecked Sendable {
     /// Asks both encoders for a key frame from a moment on.
     private let requestKeyFrame: @Sendable (Int64) -> Void
 
-    private let lock = Mutex(())
+    private let lock = Condition()
     private var current: Segment?
     /// The segment before, until the depth has come as far as the original.
     private var closing: Segment?
@@ -58,11 +57,15 @@ final class SegmentedRecording: @unchecked Sendable {
     private var isDiskFull = false
     private var total: Int64 = 0
     private var segments = 0
+    /// How far the original has come; the depth waits for it, so that it knows of every cut.
+    private var originalTime = Int64.min
 
     /// Ticks that the first segment of a connection waits for the source's sound.
     private static let soundWait: Int64 = 45000
     /// Seconds after a failure until the next attempt.
     private static let pause: UInt64 = 5
+    /// Seconds that the depth waits for the original at most.
+    private static let patience = 0.5
     /// Free bytes below which a disk that was full counts as full.
     private static let room: Int64 = 32 << 20
 
@@ -79,13 +82,13 @@ final class SegmentedRecording: @unchecked Sendable {
     }
 
     /// Bytes and segments so far.
-    var sum: (bytes: Int64, segments: Int) { lock.withLock { _ in (total, segments) } }
+    var sum: (bytes: Int64, segments: Int) { lock.withLock { (total, segments) } }
 
     // MARK: The original
 
     /// A packet of the source's pictures or sound; pictures begin with a key frame.
     func takeOriginal(_ packet: LivePacket) {
-        lock.withLock { _ in
+        lock.withLock {
             do throws(FathomError) {
                 if packet.stream.info.kind == .audio {
                     try takeSound(packet)
@@ -93,7 +96,25 @@ final class SegmentedRecording: @unchecked Sendable {
                     try takePicture(packet)
                 }
             } catch { fail(error) }
+            if packet.stream.info.kind == .video { pass(packet) }
         }
+    }
+
+    /// Takes note of a packet of the original that can't be recorded.
+    func skipOriginal(_ packet: LivePacket) { lock.withLock { pass(packet) } }
+
+    /// The original has ended, or is silent: the depth need not wait for it.
+    func endOriginal() {
+        lock.withLock {
+            originalTime = .max
+            lock.wakeAll()
+        }
+    }
+
+    private func pass(_ packet: LivePacket) {
+        let time = packet.packet.timestamp?.value ?? originalTime
+        originalTime = originalTime == .max ? time : max(originalTime, time)
+        lock.wakeAll()
     }
 
     private func takeSound(_ packet: LivePacket) throws(FathomError) {
@@ -185,8 +206,17 @@ final class SegmentedRecording: @unchecked Sendable {
 
     /// A packet of the depth picture; pictures come in whole groups.
     func takeDepth(_ picture: LiveVideoPacket) {
-        lock.withLock { _ in
+        lock.withLock {
+            waitForOriginal(until: picture.time)
             do throws(FathomError) { try place(picture) } catch { fail(error) }
+        }
+    }
+
+    /// A picture's packet is always published before its depth, but other threads bring the two.
+    private func waitForOriginal(until time: Int64) {
+        let end = SystemClock.monotonicNanoseconds + UInt64(Self.patience * 1e9)
+        while originalTime < time, SystemClock.monotonicNanoseconds < end {
+            lock.wait(seconds: 0.05)
         }
     }
 
@@ -226,7 +256,7 @@ final class SegmentedRecording: @unchecked Sendable {
 
     /// The source is silent: what was recorded gets its name; what comes next begins a new segment.
     func closeSegment() {
-        lock.withLock { _ in
+        lock.withLock {
             for segment in [closing, current].compactMap({ $0 }) { finish(segment) }
             (closing, current) = (nil, nil)
         }
