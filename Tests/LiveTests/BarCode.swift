@@ -60,6 +60,9 @@ struct FrameNumbers: CustomStringConvertible {
         if read.isEmpty { lost = 0 }
     }
 
+    /// Without the pictures before the first that shows the pattern: a screen is dark at first.
+    var sinceFirstRead: FrameNumbers { FrameNumbers(Array(all.drop { $0 == nil })) }
+
     var unreadable: Int { all.count { $0 == nil } }
     var first: Int? { all.first ?? nil }
     var last: Int? { all.last ?? nil }
