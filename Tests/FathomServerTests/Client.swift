@@ -49,7 +49,8 @@ final class Client {
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
                 Glibc.send(
-                    descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                    descriptor, $0.baseAddress?.advanced(by: sent), bytes.count - sent,
+                    Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { break }
             sent += count
@@ -92,18 +93,19 @@ final class Client {
     /// One answer with a length, or one whose body is the rest; what follows stays for the next call.
     func answer(withoutBody: Bool = false) throws -> Answer {
         let blank = Array("\r\n\r\n".utf8)
-        var end: Int?
-        while true {
-            end = pending.indices.first { pending[$0...].starts(with: blank) }
-            if end != nil { break }
+        var found: Int?
+        while found == nil {
+            found = pending.indices.first { pending[$0...].starts(with: blank) }
+            if found != nil { break }
             let next = try receive()
             guard !next.isEmpty else {
                 throw Failure(description: "the server closed after \(pending.count) bytes")
             }
             pending += next
         }
-        let head = String(decoding: pending[..<end!], as: UTF8.self)
-        pending.removeSubrange(..<(end! + 4))
+        let end = found ?? 0
+        let head = String(decoding: pending[..<end], as: UTF8.self)
+        pending.removeSubrange(..<(end + 4))
         let lines = head.components(separatedBy: "\r\n")
         var headers: [String: String] = [:]
         for line in lines.dropFirst() {
@@ -140,10 +142,8 @@ final class Client {
             if let match = text.firstMatch(of: /Content-Length: (\d+)\r\n\r\n/),
                 let length = Int(match.1)
             {
-                let start =
-                    pending.indices.first {
-                        pending[$0...].starts(with: Array("\r\n\r\n".utf8))
-                    }! + 4
+                // The head is ASCII: characters are bytes.
+                let start = text.utf8.distance(from: text.startIndex, to: match.range.upperBound)
                 if pending.count >= start + length {
                     let jpeg = Array(pending[start..<start + length])
                     pending.removeSubrange(..<(start + length))

@@ -46,7 +46,8 @@ class Live:
         self.process = subprocess.Popen(
             [PROGRAM, "live", CAMERA, "--input-size", "320x180", "--input-rate", "5", "--size", "64",
              "--open-timeout", "60", "--read-timeout", "20", "--events", self.events_file,
-             "--json-report", self.report_file, "--frames", "png16", "--frames-dir", f"{name}.frames", *options],
+             "--json-report", self.report_file, "--frames", "png16", "--frames-dir", f"{name}.frames",
+             "--overwrite", *options],
             stdout=self.log, stderr=self.log)
 
     def events(self):

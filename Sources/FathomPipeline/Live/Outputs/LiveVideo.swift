@@ -49,7 +49,8 @@ public final class LiveVideo: Sendable {
     private let packets = Broadcast<LiveVideoPacket>()
     private let state = Mutex(State())
     private let wakeUp = Condition()
-    private let failure = Mutex<OutputAccount?>(nil)
+    /// Shown only once there is something to say: an error, or frames lost because encoding is too slow.
+    private let account = Mutex<OutputAccount?>(nil)
 
     /// Ticks between key frames that nobody asked for.
     private static let keyFrameDistance: Int64 = 2 * 90000
@@ -110,9 +111,14 @@ public final class LiveVideo: Sendable {
     private func run() {
         while let frames = waitForFrames() {
             var session = EncodingSession(key: key, configuration: configuration)
+            var dropped = 0
             while isWanted(frames) {
                 switch frames.next(seconds: 0.25) {
-                case .item(let frame): encode(frame, with: &session)
+                case .item(let frame):
+                    let lost = frames.dropped - dropped
+                    dropped += lost
+                    if lost > 0 { shownAccount.update { $0.dropped += lost } }
+                    encode(frame, with: &session)
                 case .nothing: continue
                 case .end:
                     packets.finish()
@@ -160,15 +166,18 @@ public final class LiveVideo: Sendable {
             {
                 packets.publish(packet)
             }
-            failure.withLock { $0 }?.works()
+            account.withLock { $0 }?.works()
         } catch {
-            let account = failure.withLock { account in
-                let made = account ?? feed.account.addOutput("video \(key.codec.rawValue)")
-                account = made
-                return made
-            }
-            account.failed(error)
+            shownAccount.failed(error)
             session = EncodingSession(key: key, configuration: configuration)
+        }
+    }
+
+    private var shownAccount: OutputAccount {
+        account.withLock { account in
+            let made = account ?? feed.account.addOutput("encoding as \(key.codec.rawValue)")
+            account = made
+            return made
         }
     }
 
