@@ -87,8 +87,8 @@ extension Live {
             let recorded = try RecordedSegments(program.path("recorded")).originalPictures()
             let numbers = FrameNumbers(recorded.flatMap(\.numbers.all))
             #expect(numbers.isWhole, "\(numbers)")
-            // Nothing is decoded before the first key frame that is heard; the last one is the last.
-            #expect((numbers.first ?? 100) <= 50 && numbers.last == 199, "\(numbers)")
+            // Nothing is decoded before the first key frame that is heard; the end of the last is never seen.
+            #expect((numbers.first ?? 100) <= 50 && (numbers.last ?? 0) >= 197, "\(numbers)")
             let sizes = Set(recorded.flatMap(\.pictures).map(\.width))
             #expect(sizes == [320, 640])
             for file in recorded {
