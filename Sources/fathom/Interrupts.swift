@@ -26,6 +26,12 @@ enum Interrupts {
                 errno = before
             }
         }
+        // A program that starts this one may hand on a mask that blocks them.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        sigaddset(&signals, SIGTERM)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
         Thread.detachNewThread {
             wait(for: pipe)
             cancellation.cancel()
