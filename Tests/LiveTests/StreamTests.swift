@@ -40,7 +40,7 @@ extension Live {
         func targetRate() throws {
             let camera = try LivePart("rtsp_camera.py", ["--fps", "15"])
             let program = try LiveProgram(
-                camera.url, ["--size", "1024", "--target-fps", "10"])
+                camera.url, ["--size", "1024", "--target-fps", "60"])
             #expect(
                 Deadline(60).wait {
                     program.saidErrors.contains("the network's input goes from 1024")

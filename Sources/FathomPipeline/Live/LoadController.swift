@@ -2,8 +2,9 @@ import FathomDepth
 
 /// Chooses the size of the network's input so that a rate of frames is reached (`--target-fps`).
 ///
-/// It goes one step down as soon as a frame takes longer than there is time for, and one step up only after some
-/// seconds in which the larger size would have fitted with room to spare: it must not swing.
+/// When frames take longer than there is time for, it goes down at once to the size that fits by estimate; up it goes
+/// one step at a time, and only after some seconds in which the larger size would have fitted with room to spare: it
+/// must not swing.
 package struct LoadController {
     /// Long sides to choose from, largest first, in pixels.
     package let sizes: [Int]
@@ -15,7 +16,7 @@ package struct LoadController {
     private var framesWithRoom = 0
 
     /// Frames after a change before the next one: the mean has to be of the new size.
-    private static let settling = 10
+    private static let settling = 5
     /// Part of the time between two frames that the work on one may take.
     private static let share = 0.9
     /// Part of it that the larger size may take, by estimate, before it is chosen again.
@@ -44,20 +45,31 @@ package struct LoadController {
 
     /// Takes note of the time that a frame took; returns whether the size changed.
     package mutating func note(milliseconds: Double) -> Bool {
+        frames += 1
+        // The first frame of a size pays for its plan.
+        guard frames > 1 else { return false }
         let mean = meanMs.map { $0 + (milliseconds - $0) * 0.2 } ?? milliseconds
         meanMs = mean
-        frames += 1
         guard frames >= Self.settling else { return false }
         if mean > budgetMs * Self.share, step + 1 < sizes.count {
-            change(to: step + 1)
+            let smaller = (step + 1)..<sizes.count
+            change(
+                to: smaller.first { mean * cost(of: $0) <= budgetMs * Self.share } ?? smaller.last
+                    ?? step)
             return true
         }
         guard step > 0 else { return false }
-        let ratio = Double(sizes[step - 1]) / Double(sizes[step])
-        framesWithRoom = mean * ratio * ratio < budgetMs * Self.easyShare ? framesWithRoom + 1 : 0
+        framesWithRoom =
+            mean * cost(of: step - 1) < budgetMs * Self.easyShare ? framesWithRoom + 1 : 0
         guard Double(framesWithRoom) * budgetMs / 1000 >= Self.easySeconds else { return false }
         change(to: step - 1)
         return true
+    }
+
+    /// What a frame of another size takes, as a multiple of one of this size: it goes with the number of pixels.
+    private func cost(of other: Int) -> Double {
+        let ratio = Double(sizes[other]) / Double(sizes[step])
+        return ratio * ratio
     }
 
     private mutating func change(to step: Int) {
