@@ -49,7 +49,12 @@ extension Live {
                 camera.url, ["--record", "recorded", "--segment", "2s"] + readable)
             #expect(
                 Deadline(40).wait {
-                    RecordedSegments(program.path("recorded")).originals.count >= 3
+                    // In the middle of a segment: a file that was made this instant holds no picture.
+                    let originals = RecordedSegments(program.path("recorded")).originals
+                    guard originals.count >= 3, let newest = originals.last,
+                        let bytes = try? Data(contentsOf: URL(fileURLWithPath: newest))
+                    else { return false }
+                    return bytes.count > 8192
                 })
             program.send(SIGKILL)
             #expect(try program.end().status == -SIGKILL)
