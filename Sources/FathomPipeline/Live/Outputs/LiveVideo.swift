@@ -235,7 +235,7 @@ private struct EncodingSession {
 
     /// The frame's moment, later than that of the frame before.
     func time(of frame: LiveFrame) -> Int64 {
-        let time = frame.picture.timestamp.rescaled(to: LiveTime.tick).value
+        let time = frame.picture.timestamp.rescaled(to: LiveTimeline.timeBase).value
         return max(time, lastTime.map { $0 + 1 } ?? time)
     }
 
@@ -259,9 +259,9 @@ private struct EncodingSession {
         // Encoders that look ahead hold a few; more than that never comes out.
         if waiting.count > 256 { waiting.removeAll() }
         let placed = picture.retimed(
-            to: Timestamp(time, LiveTime.tick),
+            to: Timestamp(time, LiveTimeline.timeBase),
             duration: Timestamp(picture.duration, picture.timestamp.timeBase)
-                .rescaled(to: LiveTime.tick).value)
+                .rescaled(to: LiveTimeline.timeBase).value)
         return try encoder.encode(placed, asKeyFrame: isKey).map { packet in
             let source =
                 packet.timestamp.flatMap { waiting.removeValue(forKey: $0.value) } ?? Origin(frame)
@@ -280,7 +280,7 @@ private struct EncodingSession {
             return
         }
         let made = try Encoder(
-            settings, format: picture.format, timeBase: LiveTime.tick,
+            settings, format: picture.format, timeBase: LiveTimeline.timeBase,
             frameRate: Rational(Int(min(max(rate, 5), 240).rounded()), 1),
             sampleAspectRatio: picture.sampleAspectRatio, container: .matroska)
         stream = try made.makeLiveStream(
@@ -303,8 +303,6 @@ private struct EncodingSession {
 
 /// The clock of everything live.
 enum LiveTime {
-    /// Its tick: 1/90000 s.
-    static let tick = Rational(1, 90000)
     /// Ticks in some seconds.
     static func ticks(_ seconds: Double) -> Int64 { Int64((seconds * 90000).rounded()) }
 }
