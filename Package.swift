@@ -19,7 +19,8 @@ let rooms: [String: [String]] = [
     "FathomScenes": ["FathomCore"],
     "FathomPipeline": ["FathomMedia", "FathomPicture"],
     "FathomServer": ["FathomPipeline"],
-    "Fathom": ["FathomServer", "FathomScenes"],
+    "FathomLearning": ["FathomPipeline", "FathomScenes"],
+    "Fathom": ["FathomServer", "FathomLearning"],
 ]
 
 /// A room's name, and those of all rooms that it reaches.
@@ -57,6 +58,7 @@ let excluded: [String: [String]] = [
     "FathomEngineTests": ["Recorded"],
     "FathomGraphTests": ["Recorded", "Corpus"],
     "FathomPipelineTests": ["Recorded"],
+    "FathomLearningTests": ["Recorded"],
 ]
 
 let argumentParser = Target.Dependency.product(
@@ -91,6 +93,7 @@ let package = Package(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
         .target(name: "CKernels", cSettings: cSettings),
         .target(name: "CDefaultModel", exclude: ["starter.onnx"], cSettings: cSettings),
         .target(
@@ -118,6 +121,9 @@ let package = Package(
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         library("FathomServer", ["CPreviewPage", logging]),
+        library(
+            "FathomLearning",
+            ["CHDF5", "CKernels", logging, .product(name: "Yams", package: "Yams")]),
         library("Fathom"),
         .executableTarget(
             name: "fathom", dependencies: using("Fathom") + [argumentParser, logging],
@@ -147,6 +153,7 @@ let package = Package(
         tests("FathomPipelineTests", ["CDefaultModel"]),
         tests("FathomScenesTests"),
         tests("FathomServerTests"),
+        tests("FathomLearningTests"),
         .executableTarget(
             name: "serve-synthetic", dependencies: using("Fathom") + ["TestSupport", logging],
             path: "Tests/ServeSynthetic", swiftSettings: swiftSettings),

@@ -3,6 +3,7 @@
 @_exported import FathomDepth
 @_exported import FathomEngine
 @_exported import FathomGraph
+@_exported import FathomLearning
 @_exported import FathomMedia
 @_exported import FathomPicture
 @_exported import FathomPipeline

@@ -120,6 +120,13 @@ public struct Graph: Sendable {
         self = try verified()
     }
 
+    /// An empty graph to build on; `GraphBuilder.finish` checks what became of it.
+    init(unchecked name: String, operatorSet: Int) {
+        self.name = name
+        self.operatorSet = operatorSet
+        (inputs, outputs, nodes, initializers, metadata) = ([], [], [], [:], [:])
+    }
+
     /// An error about this graph.
     func error(_ cause: String, remedy: String = "", operation: String = "load") -> FathomError {
         FathomError(operation: operation, subject: "model \(name)", cause: cause, remedy: remedy)
