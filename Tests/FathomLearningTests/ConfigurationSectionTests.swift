@@ -13,7 +13,7 @@ struct ConfigurationSectionTests {
                 crop: [0.6, 1.0]
                 """, place: "a.yaml")
         #expect(try section.requiredText("name") == "a")
-        #expect(try section.size("size") == PixelSize(width: 384, height: 224))
+        #expect(try section.size("size") == PixelSize("384x224"))
         #expect(try section.section("split")?.number("train") == 0.6)
         #expect(try section.sections("loss")?.first?.text("kind") == "l1")
         #expect(try section.numbers("crop") == [0.6, 1])

@@ -172,13 +172,7 @@ public final class ConfigurationSection {
 
     /// A size written `WxH`; nil where it is absent.
     public func size(_ key: String) throws(FathomError) -> PixelSize? {
-        try scalar(key, "a size such as 384x224") { node -> PixelSize? in
-            let parts = node.scalar?.string.split(separator: "x").compactMap { Int($0) } ?? []
-            guard parts.count == 2, parts.allSatisfy({ (1...16384).contains($0) }) else {
-                return nil
-            }
-            return PixelSize(width: parts[0], height: parts[1])
-        }
+        try scalar(key, "a size such as 384x224") { $0.scalar.flatMap { PixelSize($0.string) } }
     }
 
     /// A mapping within; nil where it is absent.
