@@ -59,28 +59,6 @@ public enum PictureFile {
         try scaler.scale(
             frame.handle.pointer, into: (picture.pointer.pointee.data.0, nil, nil),
             strides: (picture.pointer.pointee.linesize.0, 0, 0))
-        guard let codec = avcodec_find_encoder(AV_CODEC_ID_PNG),
-            let context = avcodec_alloc_context3(codec)
-        else { throw failure("the installed FFmpeg has no PNG encoder") }
-        defer {
-            var context: UnsafeMutablePointer<AVCodecContext>? = context
-            avcodec_free_context(&context)
-        }
-        context.pointee.width = Int32(format.width)
-        context.pointee.height = Int32(format.height)
-        context.pointee.pix_fmt = target
-        context.pointee.time_base = AVRational(num: 1, den: 25)
-        let packet = try Packet(timeBase: context.pointee.time_base)
-        guard avcodec_open2(context, codec, nil) >= 0,
-            avcodec_send_frame(context, picture.pointer) >= 0,
-            avcodec_send_frame(context, nil) >= 0,
-            avcodec_receive_packet(context, packet.pointer) >= 0,
-            let data = packet.pointer.pointee.data
-        else { throw failure("the PNG encoder gave no picture") }
-        return [UInt8](UnsafeBufferPointer(start: data, count: packet.size))
-    }
-
-    private static func failure(_ cause: String) -> FathomError {
-        FathomError(operation: "encode", subject: "a picture as PNG", cause: cause)
+        return try StillImage.encoded(picture, AV_CODEC_ID_PNG, "PNG") { _ in }
     }
 }

@@ -34,7 +34,8 @@ final class Scaler {
                 remedy: "Convert it to H.264 with another program")
         }
         self.context = context
-        let table = sws_getCoefficients(SWS_CS_ITU709)
+        let isBT709 = from.isBT709 && to.isBT709
+        let table = sws_getCoefficients(isBT709 ? SWS_CS_ITU709 : SWS_CS_ITU601)
         // Equal tables on both sides: only RGB sides make use of the matrix.
         sws_setColorspaceDetails(
             context, table, from.isFullRange ? 1 : 0, table, to.isFullRange ? 1 : 0, 0, 1 << 16,
