@@ -27,7 +27,7 @@ public struct FolderDataset: DepthDataset {
     private let rows: [Row]
 
     /// Reads the list and looks whether the files are there, before any is read.
-    public init(_ path: String) throws(FathomError) {
+    public init(list path: String) throws(FathomError) {
         let table = try FolderTable(path)
         for wanted in ["rgb", "depth"] where !table.columns.contains(wanted) {
             let near = nearestName(to: wanted, among: table.columns.sorted())
