@@ -108,7 +108,7 @@ struct EvaluationTests {
             dataset: Slopes(withPoses: true), predictor: Oracle(.metres)
         ).run()
         #expect(result.metrics[.tae] ?? 0 > 5)
-        #expect(result.metrics[.opw] ?? 1 < 1e-4)
+        #expect(result.metrics[.opw] ?? 0 > 0)
     }
 
     @Test func aBrokenPictureIsSkippedCountedAndListed() throws {
