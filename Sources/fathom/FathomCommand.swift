@@ -18,13 +18,7 @@ struct FathomCommand: ParsableCommand {
         version: FathomVersion.current,
         subcommands: [
             RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
-<<<<<<< HEAD
-            ModelCommand.self, EvaluateCommand.self,
-            BenchCommand.self,
-=======
-            ModelCommand.self,
-            BenchCommand.self, SynthCommand.self,
->>>>>>> e94281cf18eb3c3573460a6ba1984434f7dbc93b
+            ModelCommand.self, EvaluateCommand.self, BenchCommand.self, SynthCommand.self,
         ])
 
     static func main() {
