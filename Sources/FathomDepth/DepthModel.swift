@@ -91,6 +91,52 @@ public final class DepthModel: @unchecked Sendable {
                     planeStride: planeSize, brightness: light)
             }
         }
+        try read(prepared, into: map)
+        return map
+    }
+
+    /// Depth of one picture given as numbers: 3×H×W, red, green and blue in 0…1 as stored.
+    public func estimate(_ picture: Tensor) throws(FathomError) -> DepthMap {
+        precondition(picture.shape.rank == 3 && picture.shape[0] == 3, "a picture is 3×H×W")
+        let format = PictureFormat(
+            width: picture.shape[2], height: picture.shape[1], chroma: .c444)
+        let prepared = try prepare(for: format, Rational(1, 1))
+        let geometry = prepared.geometry
+        let map = pool.take(
+            width: geometry.contentWidth, height: geometry.contentHeight, kind: card.outputKind)
+        let preparer = TensorPreparer(
+            picture: picture.shape, width: geometry.contentWidth, height: geometry.contentHeight,
+            mean: card.mean, std: card.std)
+        prepared.session.withInput(input.name) { tensor in
+            tensor.update(repeating: 0)
+            map.withMutableValues { _, light in
+                preparer.prepare(picture, into: tensor, geometry: geometry, brightness: light)
+            }
+        }
+        try read(prepared, into: map)
+        return map
+    }
+
+    /// Depth of the last picture again, from a changed input: 1×3×H×W as `networkInput` gives it.
+    package func estimate(networkInput tensor: Tensor) throws(FathomError) -> DepthMap {
+        guard let prepared = current, prepared.session.inputShapes[input.name] == tensor.shape
+        else {
+            preconditionFailure("a picture of this size has been estimated before")
+        }
+        let map = pool.take(
+            width: prepared.geometry.contentWidth, height: prepared.geometry.contentHeight,
+            kind: card.outputKind)
+        prepared.session.withInput(input.name) { target in
+            tensor.withUnsafeBuffer { _ = target.update(fromContentsOf: $0) }
+        }
+        map.withMutableValues { _, light in light.update(repeating: 0) }
+        try read(prepared, into: map)
+        return map
+    }
+
+    /// Computes the depth from what the session's input holds.
+    private func read(_ prepared: Prepared, into map: DepthMap) throws(FathomError) {
+        let geometry = prepared.geometry
         try prepared.session.execute()
         if precisionError == nil, precision != .fp32 {
             precisionError = try PrecisionError(
@@ -104,7 +150,6 @@ public final class DepthModel: @unchecked Sendable {
             }
         }
         map.replaceNonFinite()
-        return map
     }
 
     /// What the network was given for the last picture, by the input's name; nil before the first.

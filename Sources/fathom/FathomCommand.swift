@@ -18,7 +18,7 @@ struct FathomCommand: ParsableCommand {
         version: FathomVersion.current,
         subcommands: [
             RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
-            ModelCommand.self,
+            ModelCommand.self, EvaluateCommand.self, SynthCommand.self,
             BenchCommand.self,
         ])
 

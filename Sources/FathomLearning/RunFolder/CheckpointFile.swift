@@ -9,7 +9,6 @@ public enum CheckpointFile {
     private static let largestHeader = 1 << 26
     private static let largestFile = 1 << 36
 
-
     /// Writes the state; the file is there whole or as it was before.
     public static func write(_ state: TensorState, to path: String) throws(FathomError) {
         let names = state.tensors.keys.sorted()
