@@ -22,13 +22,32 @@ public struct TrainingGraph: Sendable {
     public struct Loss: Sendable {
         /// The edge of the loss.
         public var total: String
-        /// The edges of its parts, already weighted.
+        /// The edges of its parts.
         public var parts: [(name: String, edge: String)]
+        /// Initializers that are learnt with the network's.
+        public var parameters: [String]
 
         /// Names the edges.
-        public init(total: String, parts: [(name: String, edge: String)] = []) {
+        public init(
+            total: String, parts: [(name: String, edge: String)] = [], parameters: [String] = []
+        ) {
             self.total = total
             self.parts = parts
+            self.parameters = parameters
+        }
+    }
+
+    /// The graph for a configuration's losses, whose parts are named by their kinds.
+    public init(
+        _ network: TrainableNetwork, shapes: [String: Shape], losses: LossConfiguration,
+        edges: LossEdges, seed: UInt64 = 0, usesBatchStatistics: Bool = true
+    ) throws(FathomError) {
+        try self.init(network, shapes: shapes, usesBatchStatistics: usesBatchStatistics) {
+            builder throws(FathomError) in
+            let built = try losses.build(into: &builder, edges, seed: seed)
+            return Loss(
+                total: built.total, parts: built.terms.map { ($0.kind.rawValue, $0.edge) },
+                parameters: built.parameters)
         }
     }
 
@@ -54,19 +73,6 @@ public struct TrainingGraph: Sendable {
     ) throws(FathomError) {
         var graph = network.graph
         graph.outputs = []
-        var initial: [String: Tensor] = [:]
-        var inputShapes = shapes
-        for name in network.parameters {
-            guard let tensor = graph.initializers.removeValue(forKey: name)?.tensor else {
-                throw FathomError(
-                    operation: "train", subject: "model \(graph.name)",
-                    cause: "its parameter '\(name)' is not among its weights")
-            }
-            graph.inputs.append(
-                ValueInfo(name: name, dimensions: tensor.shape.dimensions.map(Dimension.fixed)))
-            initial[name] = tensor
-            inputShapes[name] = tensor.shape
-        }
         let found = usesBatchStatistics ? Self.takeBatchStatistics(&graph) : []
         var builder = GraphBuilder(extending: graph)
         let loss = try loss(&builder)
@@ -75,7 +81,21 @@ public struct TrainingGraph: Sendable {
         where !builder.graph.outputs.contains(where: { $0.name == edge }) {
             builder.output(edge)
         }
-        let whole = try builder.finish()
+        var whole = try builder.finish()
+        var initial: [String: Tensor] = [:]
+        var inputShapes = shapes
+        parameters = network.parameters + loss.parameters
+        for name in parameters {
+            guard let tensor = whole.initializers.removeValue(forKey: name)?.tensor else {
+                throw FathomError(
+                    operation: "train", subject: "model \(graph.name)",
+                    cause: "its parameter '\(name)' is not among its weights")
+            }
+            whole.inputs.append(
+                ValueInfo(name: name, dimensions: tensor.shape.dimensions.map(Dimension.fixed)))
+            initial[name] = tensor
+            inputShapes[name] = tensor.shape
+        }
         inputShapes = inputShapes.filter { shape in
             whole.inputs.contains { $0.name == shape.key }
         }
@@ -92,11 +112,15 @@ public struct TrainingGraph: Sendable {
             initial[norm.runningVariance] = graph.initializers[norm.runningVariance]?.tensor
         }
         self.graph = try whole.differentiated(
-            loss: loss.total, parameters: network.parameters, inputShapes: inputShapes)
-        parameters = network.parameters
+            loss: loss.total, parameters: parameters, inputShapes: inputShapes)
         self.loss = loss
         self.initial = initial
         self.inputShapes = inputShapes
+    }
+
+    /// What is learnt, as optimizers want it described.
+    public var parameterInfo: [ParameterInfo] {
+        parameters.map { ParameterInfo(name: $0, shape: inputShapes[$0] ?? []) }
     }
 
     private struct FoundNorm {
@@ -162,6 +186,9 @@ public final class TrainingSession: TrainingStep {
     }
 
     deinit { for memory in statistics.values { memory.deallocate() } }
+
+    /// How long each step of the engine takes for the last batch.
+    public func profile() throws(FathomError) -> [StepTime] { try session.profile() }
 
     /// The inputs that a batch has to have, with their shapes.
     public var batchShapes: [String: Shape] {
