@@ -23,7 +23,8 @@ extension LossBuilder {
                 errors.append(appearance(sample(other, x: x, y: y, size), picture, term))
                 if term.masksStill { errors.append(appearance(other, picture, term)) }
             }
-            return graph.mean(graph.node("Min", errors))
+            return graph.mean(
+                errors.dropFirst().reduce(errors[0]) { graph.node("Min", [$0, $1]) })
         }
     }
 

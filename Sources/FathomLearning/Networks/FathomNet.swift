@@ -36,14 +36,16 @@ struct FathomNet {
             let fine = net.normalized("lateral.\(level)", features[level], widths[level], kernel: 1)
             x = fuse(&net, level, net.relu(net.add(net.upsample(coarse), fine)))
             guard level == 2, let memory else { continue }
-            stateDimensions = [
-                memory.clips.map { .fixed($0.clips) } ?? .named("batch"), .fixed(x.channels),
-                .named("height/8"), .named("width/8"),
-            ]
-            let before = Features(
-                edge: net.graph.input("state", stateDimensions), channels: x.channels)
-            x = ConvGRU(name: "memory").build(&net, x, before, clips: memory.clips)
-            state = [("state", ConvGRU.stateOutput)]
+            let unit = ConvGRU(name: "memory")
+            if let clips = memory.clips {
+                x = unit.build(&net, x, clips: clips)
+            } else {
+                stateDimensions = [
+                    .named("batch"), .fixed(x.channels), .named("height/8"), .named("width/8"),
+                ]
+                x = unit.build(&net, x, stateDimensions)
+                state = [(ConvGRU.stateInput, ConvGRU.stateOutput)]
+            }
         }
         x = net.relu(net.normalized("refine", x, net.scaled(16)))
         x = net.positive(net.convolution("head", x, 1, kernel: 1), interface)
@@ -69,33 +71,36 @@ struct FathomNet {
 
 /// A convolutional gated recurrent unit (Ballas et al. 2016): h ← (1 − z) h + z tanh(…).
 struct ConvGRU {
-    /// The name of the state after the last frame.
+    /// The name of the state before a frame.
+    static let stateInput = "state"
+    /// The name of the state after it.
     static let stateOutput = "state_out"
     let name: String
 
-    /// Gives the state after each frame, as features of the frames; writes the last one as `stateOutput`.
-    ///
-    /// - Parameters:
-    ///   - x: features of one frame, or of the frames of `clips`, in that order.
-    ///   - before: the state before the first frame.
+    /// The state after a frame, given the one before it as an input of the graph.
     func build(
-        _ net: inout LayerBuilder, _ x: Features, _ before: Features, clips: ClipShape?
+        _ net: inout LayerBuilder, _ x: Features, _ dimensions: [Dimension]
     ) -> Features {
-        guard let clips else {
-            let state = step(&net, x, before)
-            let output = net.graph.node("Identity", [state.edge], name: Self.stateOutput)
-            return Features(edge: output, channels: x.channels)
-        }
-        var state = before
-        var states: [String] = []
+        let before = Features(
+            edge: net.graph.input(Self.stateInput, dimensions), channels: x.channels)
+        let state = step(&net, x, before)
+        let output = net.graph.node("Identity", [state.edge], name: Self.stateOutput)
+        return Features(edge: output, channels: x.channels)
+    }
+
+    /// The states after each frame of clips that begin with nothing in mind.
+    func build(_ net: inout LayerBuilder, _ x: Features, clips: ClipShape) -> Features {
+        var states: [Features] = []
         for frame in 0..<clips.frames {
-            let part = net.graph.slice(
-                x.edge, axes: [0], from: [frame * clips.clips], to: [(frame + 1) * clips.clips])
-            state = step(&net, Features(edge: part, channels: x.channels), state)
-            states.append(state.edge)
+            let part = Features(
+                edge: net.graph.slice(
+                    x.edge, axes: [0], from: [frame * clips.clips],
+                    to: [(frame + 1) * clips.clips]), channels: x.channels)
+            let nothing = Features(edge: net.graph.multiply(part.edge, 0), channels: x.channels)
+            states.append(step(&net, part, states.last ?? nothing))
         }
-        _ = net.graph.node("Identity", [state.edge], name: Self.stateOutput)
-        return Features(edge: net.graph.concatenate(states, axis: 0), channels: x.channels)
+        return Features(
+            edge: net.graph.concatenate(states.map(\.edge), axis: 0), channels: x.channels)
     }
 
     private func step(_ net: inout LayerBuilder, _ x: Features, _ state: Features) -> Features {

@@ -116,7 +116,8 @@ public struct NetworkConfiguration: Hashable, Sendable {
         var metadata = [
             "fathom.name": kind == .resnet ? "resnet\(depth)" : kind.rawValue,
             "fathom.mean": list(interface.mean), "fathom.std": list(interface.std),
-            "fathom.sizeMultiple": "\(sizeMultiple)", "fathom.output": interface.learns.outputName,
+            "fathom.sizeMultiple": "\(sizeMultiple)",
+            "fathom.output": interface.learns.outputKind.rawValue,
         ]
         if !network.state.isEmpty {
             metadata["fathom.state"] = network.state.map { "\($0.input)=\($0.output)" }
