@@ -19,7 +19,7 @@ struct FathomCommand: ParsableCommand {
         subcommands: [
             RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
             ModelCommand.self,
-            BenchCommand.self, SynthCommand.self,
+            BenchCommand.self, DataCommand.self, SynthCommand.self,
         ])
 
     static func main() {
