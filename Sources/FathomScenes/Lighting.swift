@@ -112,7 +112,7 @@ struct Lighting {
     }
 
     /// Light as an sRGB byte (IEC 61966-2-1), with highlights rolled off softly.
-    private static func encoded(_ light: Float) -> UInt8 {
+    static func encoded(_ light: Float) -> UInt8 {
         let exposed = light < 0.7 ? light : 0.7 + 0.3 * (1 - expf(-(light - 0.7) / 0.3))
         let index = min(max(exposed, 0), 1) * Float(gamma.count - 1)
         return gamma[Int(index + 0.5)]

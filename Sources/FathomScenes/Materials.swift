@@ -17,7 +17,7 @@ struct Materials {
         case .bark:
             item.tint * (0.7 + 0.6 * fade(Noise.smooth(point.x * 22, point.y * 5), blur, 0.1))
         case .plainWall: item.tint * (0.94 + 0.12 * Noise.smooth(point.z * 2, point.y * 2))
-        case .metal, .paint, .glass, .tyre, .tailLight, .headLight, .plate: item.tint
+        case .metal, .paint, .glass, .tyre, .tailLight, .headLight, .plate, .patterned: item.tint
         }
     }
 

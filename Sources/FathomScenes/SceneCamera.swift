@@ -34,6 +34,14 @@ public struct SceneCamera: Hashable, Sendable {
         return (right, upright * cos(roll) + level * sin(roll), ahead)
     }
 
+    /// The same camera some metres to its right.
+    func moved(right distance: Float) -> SceneCamera {
+        guard distance != 0 else { return self }
+        var other = self
+        other.position += axes.right * distance
+        return other
+    }
+
     /// Pose as 12 numbers, row by row: the 3×4 matrix from camera (x right, y down, z ahead) to world, as
     /// the KITTI odometry benchmark writes it, with the world's y pointing down likewise.
     public var pose: [Float] {

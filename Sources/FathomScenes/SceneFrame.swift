@@ -29,14 +29,22 @@ public struct RenderOptions: Hashable, Sendable {
     public var samples: Int
     /// Seconds to the next frame, for the flow.
     public var frameInterval: Double
+    /// Whether motion is worked out; without it a frame's `flow` is empty.
+    public var withFlow: Bool
+    /// Metres to the right of the camera's own place, for the other eye's picture.
+    public var eyeOffset: Float = 0
 
     /// Makes options; sides within 1…8192, samples within 1…4.
-    public init(width: Int, height: Int, samples: Int = 2, frameInterval: Double = 1.0 / 30) {
+    public init(
+        width: Int, height: Int, samples: Int = 2, frameInterval: Double = 1.0 / 30,
+        withFlow: Bool = true
+    ) {
         precondition((1...8192).contains(width) && (1...8192).contains(height), "sides of a frame")
         precondition((1...4).contains(samples), "samples of a pixel")
         self.width = width
         self.height = height
         self.samples = samples
         self.frameInterval = frameInterval
+        self.withFlow = withFlow
     }
 }

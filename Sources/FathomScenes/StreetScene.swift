@@ -37,7 +37,7 @@ public struct StreetScene: Sendable {
     /// Renders the frame at a moment from the scene's own camera.
     public func frame(at time: Double, _ options: RenderOptions) -> SceneFrame {
         let next = time + options.frameInterval
-        let camera = camera(at: time)
+        let camera = self.camera(at: time).moved(right: options.eyeOffset)
         var list = SurfaceList()
         let (start, end) = (camera.position.z - 12, camera.position.z + Self.sight)
         layout.add(from: start, to: end, into: &list)
@@ -55,12 +55,14 @@ public struct StreetScene: Sendable {
                 Projection(
                     camera, width: options.width * options.samples,
                     height: options.height * options.samples))
-        let ahead = Projection(self.camera(at: next), width: options.width, height: options.height)
+        let ahead = Projection(
+            self.camera(at: next).moved(right: options.eyeOffset), width: options.width,
+            height: options.height)
         return SceneFrame(
             width: options.width, height: options.height, time: time, camera: camera,
             rgb: lighting.picture(fine, list.surfaces, samples: options.samples),
             depth: exact.inverseDepth.map { $0 > 0 ? 1 / $0 : .infinity },
-            flow: Flow.field(exact, list.surfaces, to: ahead),
+            flow: options.withFlow ? Flow.field(exact, list.surfaces, to: ahead) : [],
             focalLength: exact.projection.focal)
     }
 }

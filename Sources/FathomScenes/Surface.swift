@@ -2,6 +2,8 @@
 enum Material: UInt8 {
     case road, pavement, kerb, grass, facade, plainWall, roof, foliage, bark, metal, paint, glass
     case tyre, tailLight, headLight, plate, hedge
+    /// Looks as one of a stage's patterns says.
+    case patterned
 }
 
 /// A flat polygon or a ball.
@@ -26,6 +28,8 @@ struct Surface {
     var seed: UInt32
     /// How far it moves until the next frame.
     var motion: Vector = .zero
+    /// Which of the stage's patterns it wears; unused in the sample street.
+    var pattern: Int32 = 0
 }
 
 /// What throws a shadow on the ground.

@@ -18,8 +18,8 @@ struct FathomCommand: ParsableCommand {
         version: FathomVersion.current,
         subcommands: [
             RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
-            ModelCommand.self, EvaluateCommand.self,
-            BenchCommand.self,
+            ModelCommand.self, TrainCommand.self, TuneCommand.self, EvaluateCommand.self,
+            SynthCommand.self, BenchCommand.self,
         ])
 
     static func main() {

@@ -9,7 +9,7 @@ public struct DepthSample: Sendable {
     public var scene: String
     /// 3×H×W, red, green and blue in 0…1 as stored (not linear light).
     public var picture: Tensor
-    /// H×W metres along the optical axis, 0 where unknown.
+    /// H×W metres along the optical axis, 0 where unknown, infinite where it is known that nothing is (the sky).
     public var depth: Tensor
     /// The camera, in pixels of this picture; nil where the data set doesn't say.
     public var intrinsics: CameraIntrinsics?
@@ -29,6 +29,9 @@ public struct DepthSample: Sendable {
         /// The other camera of a stereo pair.
         case otherEye
     }
+
+    /// Metres from this camera to the other eye's, positive where that is to the right.
+    public var baseline: Float = 0
 
     /// Makes a sample of a picture (3×H×W) and its depth (H×W).
     public init(
@@ -57,6 +60,23 @@ public protocol DepthDataset: Sendable {
     func sampleName(_ index: Int) -> String
     /// Reads a sample; the error names its file and what is wrong with it.
     func sample(_ index: Int) throws(FathomError) -> DepthSample
+    /// The sample that is `offset` pictures later in the same clip (earlier where negative); nil where there is none.
+    func neighbour(of index: Int, by offset: Int) -> Int?
+    /// The picture of the other eye (3×H×W) and its baseline; nil where there is none.
+    func otherEye(_ index: Int) throws(FathomError) -> (picture: Tensor, baseline: Float)?
+    /// What can be said of a sample without reading all of it: throws when a file is missing.
+    func glance(_ index: Int) throws(FathomError)
+}
+
+extension DepthDataset {
+    /// None: pictures without an order.
+    public func neighbour(of index: Int, by offset: Int) -> Int? { nil }
+    /// None: one eye.
+    public func otherEye(
+        _ index: Int
+    ) throws(FathomError) -> (picture: Tensor, baseline: Float)? { nil }
+    /// Nothing to check.
+    public func glance(_ index: Int) throws(FathomError) {}
 }
 
 /// The parts of a data set.

@@ -3,161 +3,303 @@ import FathomDepth
 import FathomMedia
 import Foundation
 
-/// Pictures and depths that a CSV or JSON Lines file lists.
+/// One's own pictures with depth, described by a CSV or JSONL file.
 ///
-/// Columns: `rgb` and `depth` (paths beside the file; depth is `.npy` in metres, or 16-bit PNG with `scale` steps a metre;
-/// 0 and what isn't finite is unknown). Optional: `scene`, `order` (place in the scene's clip), `fx`, `fy`, `cx`, `cy` in pixels,
-/// `pose` (sixteen numbers, camera to world, by rows), `flow` (`.npy`, 2×H×W, to the next picture of the scene).
-public struct FolderDataset: DepthDataset {
-    private struct Row: Sendable {
-        let line: Int
-        let name: String
-        let scene: String
-        let order: Double
-        let rgb: String
-        let depth: String
-        let scale: Double?
-        let camera: [Double]?
-        let pose: [Double]?
-        let flow: String?
+/// Rows have `rgb` and `depth` (paths beside the file; depth as `.npy` in metres, or as 16-bit gray PNG with `scale`
+/// steps a metre), and may have `scene`, `fx`, `fy`, `cx`, `cy`, `clip` (rows of one clip follow each other in time),
+/// `other` with `baseline` (the other eye's picture and where it is in metres), and in JSONL `pose` (16 numbers, camera
+/// to world, row by row) and `flow` (`.npy`, 2×H×W). Depth 0 is unknown; infinite is the sky.
+public struct FolderDataset: DepthDataset, ListedSamples {
+    /// One row.
+    public struct Row: Codable, Hashable, Sendable {
+        /// The picture's path, as written.
+        public var rgb: String
+        /// The depth's path, as written; nil where only pictures are listed.
+        public var depth: String?
+        /// Steps a metre of a 16-bit PNG.
+        public var scale: Double?
+        /// The scene it's from.
+        public var scene: String?
+        /// Focal lengths and principal point in pixels.
+        public var fx: Double?
+        /// See `fx`.
+        public var fy: Double?
+        /// See `fx`.
+        public var cx: Double?
+        /// See `fx`.
+        public var cy: Double?
+        /// The clip it's a picture of.
+        public var clip: String?
+        /// The other eye's picture.
+        public var other: String?
+        /// Metres to the other eye, positive to the right.
+        public var baseline: Double?
+        /// Camera to world.
+        public var pose: [Double]?
+        /// Motion to the next picture.
+        public var flow: String?
+
+        /// A row of a picture and its depth.
+        public init(rgb: String, depth: String?) {
+            self.rgb = rgb
+            self.depth = depth
+        }
     }
 
-    /// The file.
+    /// What errors call it: the list's path.
     public let name: String
-    private let rows: [Row]
+    /// The rows.
+    public let rows: [Row]
+    private let folder: String
+    private static let largestList = 1 << 30
 
-    /// Reads the list and looks whether the files are there, before any is read.
-    public init(_ path: String) throws(FathomError) {
-        let table = try FolderTable(path)
-        for wanted in ["rgb", "depth"] where !table.columns.contains(wanted) {
-            let near = nearestName(to: wanted, among: table.columns.sorted())
-            throw FolderTable.failure(
-                path, "there is no column '\(wanted)'",
-                near.map { "Is it '\($0)'? Rename it" } ?? "Add it to the header")
-        }
-        let folder = (path as NSString).deletingLastPathComponent
-        var rows: [Row] = []
-        for row in table.rows { rows.append(try Self.row(row, path, folder)) }
-        // Clips in order, scenes where they first appear.
-        var scenes: [String: Int] = [:]
-        for row in rows where scenes[row.scene] == nil { scenes[row.scene] = scenes.count }
-        self.rows = rows.sorted {
-            (scenes[$0.scene] ?? 0, $0.order, $0.line) < (scenes[$1.scene] ?? 0, $1.order, $1.line)
-        }
+    /// Reads a list; the files that it names are not opened yet.
+    public init(list path: String) throws(FathomError) {
         name = path
+        let slash = path.lastIndex(of: "/")
+        folder = slash.map { String(path[..<$0]) } ?? "."
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue
+        {
+            throw Self.failure(
+                path, "it is a folder", "Name the CSV or JSONL file that lists its pictures")
+        }
+        let bytes = try FileBytes.read(path, limit: Self.largestList)
+        let text = String(decoding: bytes, as: UTF8.self)
+        rows =
+            path.lowercased().hasSuffix(".csv")
+            ? try Self.commaSeparated(text, path) : try Self.jsonLines(text, path)
+        guard !rows.isEmpty else {
+            throw Self.failure(path, "it has no rows", "Write a row for each picture")
+        }
     }
 
-    private static func row(
-        _ row: FolderTable.Row, _ path: String, _ folder: String
-    ) throws(FathomError) -> Row {
-        let values = row.values
-        func failure(_ cause: String, _ remedy: String) -> FathomError {
-            FolderTable.failure(path, "line \(row.line): \(cause)", remedy)
-        }
-        func numbers(_ key: String, _ count: Int) throws(FathomError) -> [Double]? {
-            guard let text = values[key] else { return nil }
-            let numbers = text.split(separator: " ").compactMap { Double($0) }
-            guard numbers.count == count, numbers.allSatisfy(\.isFinite) else {
-                throw failure("'\(key)' is '\(text)'", "Give \(count) finite numbers")
-            }
-            return numbers
-        }
-        func file(_ key: String) throws(FathomError) -> String? {
-            guard let name = values[key] else { return nil }
-            let place = name.hasPrefix("/") || folder.isEmpty ? name : "\(folder)/\(name)"
-            guard FileManager.default.fileExists(atPath: place) else {
-                throw failure("its \(key) \(place) isn't there", "Add the file or remove the row")
-            }
-            return place
-        }
-        guard let rgb = try file("rgb"), let depth = try file("depth"), let stem = values["rgb"]
-        else { throw failure("rgb or depth is missing", "Give both") }
-        let scale = try numbers("scale", 1)?.first
-        if !depth.hasSuffix(".npy") {
-            guard let scale, scale > 0 else {
+    private static func failure(_ path: String, _ cause: String, _ remedy: String) -> FathomError {
+        FathomError(operation: "read", subject: path, cause: cause, remedy: remedy)
+    }
+
+    private static func jsonLines(_ text: String, _ path: String) throws(FathomError) -> [Row] {
+        var rows: [Row] = []
+        let decoder = JSONDecoder()
+        for (number, line) in text.split(
+            omittingEmptySubsequences: false, whereSeparator: \.isNewline
+        ).enumerated() where !line.allSatisfy(\.isWhitespace) {
+            do { rows.append(try decoder.decode(Row.self, from: Data(line.utf8))) } catch {
                 throw failure(
-                    "the depth \(depth) is a picture without 'scale'",
-                    "Add a column scale with the steps a metre, such as 256, 1000 or 5000")
+                    path, "line \(number + 1) is no row with 'rgb' and 'depth'",
+                    "Write {\"rgb\": \"a.png\", \"depth\": \"a.npy\"}")
             }
         }
-        var camera: [Double] = []
-        for key in ["fx", "fy", "cx", "cy"] {
-            if let number = try numbers(key, 1)?.first { camera.append(number) }
-        }
-        guard camera.isEmpty || camera.count == 4 else {
-            throw failure("it has some of fx, fy, cx and cy", "Give all four or none")
-        }
-        let name = (stem as NSString).deletingPathExtension
-        return Row(
-            line: row.line, name: name, scene: values["scene"] ?? name,
-            order: try numbers("order", 1)?.first ?? Double(row.line), rgb: rgb, depth: depth,
-            scale: scale, camera: camera.isEmpty ? nil : camera, pose: try numbers("pose", 16),
-            flow: try file("flow"))
+        return rows
     }
 
-    /// How many pictures there are.
-    public var count: Int { rows.count }
-    /// The scene as the row has it; else every picture is a scene of its own.
-    public func scene(_ index: Int) -> String { rows[index].scene }
-    /// The picture's path as the row has it, without its ending.
-    public func sampleName(_ index: Int) -> String { rows[index].name }
+    private static func commaSeparated(
+        _ text: String, _ path: String
+    ) throws(FathomError) -> [Row] {
+        let lines = text.split(whereSeparator: \.isNewline).map { fields($0) }
+        guard let head = lines.first else { return [] }
+        let known = [
+            "rgb", "depth", "scale", "scene", "fx", "fy", "cx", "cy", "clip", "other", "baseline",
+            "flow",
+        ]
+        guard let rgb = head.firstIndex(of: "rgb") else {
+            throw failure(
+                path, "its first line names no column 'rgb'",
+                "Begin with a line such as 'rgb,depth,scene'")
+        }
+        if let unknown = head.first(where: { !known.contains($0) }) {
+            let near = nearestName(to: unknown, among: known)
+            throw failure(
+                path, "there is no column '\(unknown)'",
+                near.map { "Did you mean '\($0)'?" }
+                    ?? "Columns are \(known.joined(separator: ", "))"
+            )
+        }
+        var rows: [Row] = []
+        for (number, values) in lines.dropFirst().enumerated() {
+            guard values.count == head.count else {
+                throw failure(
+                    path, "row \(number + 1) has \(values.count) values for \(head.count) columns",
+                    "Quote values that contain commas")
+            }
+            func text(_ key: String) -> String? {
+                guard let column = head.firstIndex(of: key) else { return nil }
+                return values[column].isEmpty ? nil : values[column]
+            }
+            func value(_ key: String) throws(FathomError) -> Double? {
+                guard let text = text(key) else { return nil }
+                guard let value = Double(text), value.isFinite else {
+                    throw failure(
+                        path, "row \(number + 1): '\(key)' is '\(text)'", "Write a number")
+                }
+                return value
+            }
+            var row = Row(rgb: values[rgb], depth: text("depth"))
+            row.scale = try value("scale")
+            row.scene = text("scene")
+            (row.fx, row.fy) = (try value("fx"), try value("fy"))
+            (row.cx, row.cy) = (try value("cx"), try value("cy"))
+            row.clip = text("clip")
+            row.other = text("other")
+            row.baseline = try value("baseline")
+            row.flow = text("flow")
+            rows.append(row)
+        }
+        return rows
+    }
 
-    /// Reads a picture, its depth and what else the row has.
+    /// The values of a line; quotes around a value may hold commas, two of them inside stand for one (RFC 4180).
+    private static func fields(_ line: Substring) -> [String] {
+        var fields = [""]
+        var isQuoted = false
+        for character in line {
+            if character == "\"" {
+                // The second of two quotes inside a quoted value opens it again and leaves one behind.
+                if !isQuoted, fields[fields.count - 1].last != nil {
+                    fields[fields.count - 1] += "\""
+                }
+                isQuoted.toggle()
+            } else if character == ",", !isQuoted {
+                fields.append("")
+            } else {
+                fields[fields.count - 1].append(character)
+            }
+        }
+        return fields.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+
+    /// How many rows there are.
+    public var count: Int { rows.count }
+
+    /// A row's scene; its clip, or the folder of its picture, where it says none.
+    public func scene(_ index: Int) -> String {
+        let row = rows[index]
+        if let scene = row.scene ?? row.clip { return scene }
+        return row.rgb.lastIndex(of: "/").map { String(row.rgb[..<$0]) } ?? "."
+    }
+
+    /// The picture's path as written.
+    public func sampleName(_ index: Int) -> String { rows[index].rgb }
+
+    /// A path of a row as the system knows it.
+    public func path(_ written: String) -> String {
+        written.hasPrefix("/") ? written : "\(folder)/\(written)"
+    }
+
+    /// Checks that a row's files are there.
+    public func glance(_ index: Int) throws(FathomError) {
+        let row = rows[index]
+        guard row.depth != nil else { throw missingDepth(row) }
+        for written in [row.rgb, row.depth, row.other, row.flow].compactMap({ $0 })
+        where !FileManager.default.isReadableFile(atPath: path(written)) {
+            throw Self.failure(
+                path(written), "there is no such file, which \(name) names",
+                "Mend the row, or put the file there")
+        }
+    }
+
+    private func missingDepth(_ row: Row) -> FathomError {
+        Self.failure(name, "the row of \(row.rgb) has no depth", "Add 'depth' to it")
+    }
+
+    /// Reads a row's files.
     public func sample(_ index: Int) throws(FathomError) -> DepthSample {
         let row = rows[index]
-        let picture = try StillImage.readColor(row.rgb)
-        let (height, width) = (picture.shape[1], picture.shape[2])
-        let depth = try Self.depth(row)
-        guard depth.shape == [height, width] else {
-            throw FathomError(
-                operation: "read", subject: row.depth,
-                cause: "it is \(depth.shape) where its picture is \(height)x\(width)",
-                remedy: "Depth and picture have the same size")
-        }
+        guard let written = row.depth else { throw missingDepth(row) }
+        let picture = try StillImage.readColor(path(row.rgb))
+        let depth = try Self.depth(path(written), scale: row.scale)
         var sample = DepthSample(
-            name: row.name, scene: row.scene, picture: picture, depth: depth, pose: row.pose)
-        if let camera = row.camera {
-            sample.intrinsics = try CameraIntrinsics(
-                width: width, height: height, fx: camera[0], fy: camera[1], cx: camera[2],
-                cy: camera[3])
+            name: row.rgb, scene: scene(index), picture: picture, depth: depth)
+        if let fx = row.fx {
+            let (width, height) = (picture.shape[2], picture.shape[1])
+            do throws(FathomError) {
+                sample.intrinsics = try CameraIntrinsics(
+                    width: width, height: height, fx: fx, fy: row.fy ?? fx,
+                    cx: row.cx ?? Double(width) / 2, cy: row.cy ?? Double(height) / 2)
+            } catch { throw Self.failure(name, "\(row.rgb): \(error.cause)", error.remedy) }
         }
-        if let path = row.flow {
-            let flow = try NumpyFile.read(path)
-            guard flow.shape == [2, height, width] else {
-                throw FathomError(
-                    operation: "read", subject: path,
-                    cause: "it is \(flow.shape), not 2x\(height)x\(width)",
-                    remedy: "Flow has two planes of its picture's size")
+        if let pose = row.pose {
+            guard pose.count == 16, pose.allSatisfy(\.isFinite) else {
+                throw Self.failure(
+                    name, "the pose of \(row.rgb) isn't 16 numbers", "Write a 4×4 matrix")
             }
-            sample.flow = flow
+            sample.pose = pose
+        }
+        if let flow = row.flow {
+            let field = try NumpyFile.read(path(flow))
+            guard field.shape == [2, depth.shape[0], depth.shape[1]] else {
+                throw Self.failure(
+                    path(flow), "it is \(field.shape)", "It must be 2×height×width")
+            }
+            sample.flow = field
         }
         return sample
     }
 
-    private static func depth(_ row: Row) throws(FathomError) -> Tensor {
-        let shape: Shape
-        var values: [Float]
-        if row.depth.hasSuffix(".npy") {
-            let array = try NumpyFile.readArray(row.depth)
-            switch array.kind {
-            case "f4": values = array.elements(Float.self) { $0 }
-            case "f8": values = array.elements(Double.self) { Float($0) }
-            default:
-                throw FathomError(
-                    operation: "read", subject: row.depth,
-                    cause: "its elements are '\(array.kind)'",
-                    remedy: "Depth is float32 or float64, in metres")
+    /// Metres of a `.npy` file (H×W float32) or a 16-bit gray PNG with `scale` steps a metre, H×W.
+    public static func depth(_ path: String, scale: Double?) throws(FathomError) -> Tensor {
+        if path.lowercased().hasSuffix(".npy") {
+            let array = try NumpyFile.readArray(path)
+            guard array.shape.rank == 2 else {
+                throw failure(path, "it is \(array.shape)", "It must be height×width")
             }
-            shape = array.shape
-        } else {
-            let picture = try StillImage.readGray16(row.depth)
-            let step = 1 / (row.scale ?? 1)
-            values = picture.samples.map { Float(Double($0) * step) }
-            shape = [picture.height, picture.width]
+            let divisor = Float(scale ?? 1)
+            switch array.kind {
+            case "f4":
+                return Tensor(
+                    shape: array.shape, values: array.elements(Float.self) { $0 / divisor })
+            case "f8":
+                return Tensor(
+                    shape: array.shape, values: array.elements(Double.self) { Float($0) / divisor })
+            case "f2":
+                return Tensor(
+                    shape: array.shape,
+                    values: array.elements(UInt16.self) { Float(Float16(bitPattern: $0)) / divisor }
+                )
+            default:
+                throw failure(
+                    path, "its elements are '\(array.kind)'", "They must be floating point metres")
+            }
         }
-        for place in values.indices where !(values[place].isFinite && values[place] > 0) {
-            values[place] = 0
+        guard let scale, scale > 0, scale.isFinite else {
+            throw failure(
+                path, "no scale says how many of its steps are a metre",
+                "Add 'scale' to the row: 1000 for millimetres, 256 for KITTI")
         }
-        return Tensor(shape: shape, values: values)
+        let picture = try StillImage.readGray16(path)
+        let divisor = Float(scale)
+        return Tensor(
+            shape: [picture.height, picture.width],
+            values: picture.samples.map { Float($0) / divisor })
+    }
+
+    /// The next row of the same clip.
+    public func neighbour(of index: Int, by offset: Int) -> Int? {
+        let other = index + offset
+        guard rows.indices.contains(other), let clip = rows[index].clip else { return nil }
+        let between = min(index, other)...max(index, other)
+        return between.allSatisfy { rows[$0].clip == clip } ? other : nil
+    }
+
+    /// The picture that a row calls `other`.
+    public func otherEye(
+        _ index: Int
+    ) throws(FathomError) -> (picture: Tensor, baseline: Float)? {
+        let row = rows[index]
+        guard let other = row.other else { return nil }
+        guard let baseline = row.baseline, baseline != 0 else {
+            throw Self.failure(
+                name, "the row of \(row.rgb) has 'other' and no 'baseline'",
+                "Add the metres between the eyes")
+        }
+        return (try StillImage.readColor(path(other)), Float(baseline))
+    }
+
+    var listFormat: String { "'rgb' paths as the list has them, or row numbers from 0" }
+
+    func index(listed words: [String]) -> Int? {
+        let text = words.joined(separator: " ")
+        if let index = rows.firstIndex(where: { $0.rgb == text }) { return index }
+        return Int(text).flatMap { rows.indices.contains($0) ? $0 : nil }
     }
 }

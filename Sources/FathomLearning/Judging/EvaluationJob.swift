@@ -46,7 +46,7 @@ public struct EvaluationJob {
     }
 
     private func openDataset() throws(FathomError) -> any DepthDataset {
-        try FolderDataset(dataset)
+        try FolderDataset(list: dataset)
     }
 
     private func openPredictor(
