@@ -36,10 +36,19 @@ struct LossTests {
     @Test(arguments: RecordedLoss.all)
     func equalsPyTorch(_ recorded: RecordedLoss) throws {
         let (graph, built) = try Self.graph(recorded)
-        let session = try Session(graph, inputShapes: Self.inputs(recorded).mapValues(\.shape))
-        let outputs = try session.run(Self.inputs(recorded))
+        let inputs = Self.inputs(recorded)
+        let shapes = inputs.mapValues(\.shape)
+        let learning = try graph.differentiated(
+            loss: built.total, parameters: ["prediction"], inputShapes: shapes)
+        let outputs = try Session(learning, inputShapes: shapes).run(inputs)
         let value = try #require(outputs[built.total]).values[0]
         #expect(abs(value - recorded.value) < 1e-5 * max(1, abs(recorded.value)))
+        let gradient = try #require(outputs[Graph.gradientName("prediction")]).values
+        let greatest = recorded.gradient.map(abs).max() ?? 0
+        try #require(gradient.count == recorded.gradient.count)
+        for (ours, theirs) in zip(gradient, recorded.gradient) {
+            #expect(abs(ours - theirs) < 1e-3 * greatest)
+        }
     }
 
     @Test func aPictureWithoutAnyTruthCountsForNothing() throws {

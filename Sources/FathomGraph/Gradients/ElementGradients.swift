@@ -71,9 +71,10 @@ extension Gradient {
             let below = b.add(b.node("Min", [y, b.constant(0)]), alpha)
             return b.add(below, b.multiply(above(&b, x, 0), 1 - alpha))
         },
-        "HardSigmoid": slope { b, node, _, y throws(FathomError) in
+        "HardSigmoid": { d, node, arrived throws(FathomError) in
+            guard let gradient = arrived[0] else { return [nil] }
             let alpha = try node.float("alpha", default: 0.2)
-            return b.multiply(b.subtract(above(&b, y, 0), above(&b, y, 1)), alpha)
+            return [clipped(&d, d.builder.multiply(gradient, alpha), node, 0, 1)]
         },
         // Between −3 and 3 it is (2x + 3) / 6, beyond them 0 and 1.
         "HardSwish": slope { b, _, x, _ throws(FathomError) in

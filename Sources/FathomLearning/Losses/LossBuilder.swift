@@ -140,14 +140,10 @@ extension LossBuilder {
             "Clip", [edge, graph.constant(range.lowerBound), graph.constant(range.upperBound)])
     }
 
-    /// What depends on a value without learning by it: whole 2⁻²⁰ths of it.
+    /// A value that nothing is learnt by: its whole 2⁻²⁰ths, which have no slope.
     mutating func withoutGradient(_ edge: String) -> String {
         let steps: Float = 0x1p20
-        let whole = graph.node(
-            "Cast", [graph.multiply(edge, steps)], ["to": .integer(Int(ElementType.int64.onnxCode))]
-        )
-        let number = graph.node("Cast", [whole], ["to": .integer(Int(ElementType.float.onnxCode))])
-        return graph.multiply(number, 1 / steps)
+        return graph.multiply(graph.node("Floor", [graph.multiply(edge, steps)]), 1 / steps)
     }
 
     /// The difference of neighbours along an axis: one shorter.
