@@ -85,7 +85,6 @@ public struct TrainingBench: Sendable {
             let start = SystemClock.monotonicNanoseconds
             losses.append(try session.compute(data)["loss"] ?? .nan)
             let middle = SystemClock.monotonicNanoseconds
-            optimizer.accumulate(session)
             optimizer.update(session, rate: 1e-4, norm: 0)
             let end = SystemClock.monotonicNanoseconds
             if step >= 2 {

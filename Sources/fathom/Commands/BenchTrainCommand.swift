@@ -39,12 +39,13 @@ struct BenchTrainCommand: ParsableCommand {
         bench.batch = batch
         (bench.width, bench.height) = (size.width, size.height)
         bench.steps = steps
-        bench.threads = threads ?? Machine.coreCount
+        bench.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let result = try bench.measure()
         if json { return try Terminal.json(result) }
         print(
             String(
-                format: "%@: %.2f pictures a second (step %.1f ms: network %.1f, optimizer %.1f), %.0f MB",
+                format:
+                    "%@: %.2f pictures a second (step %.1f ms: network %.1f, optimizer %.1f), %.0f MB",
                 result.network, result.samplesPerSecond, result.stepSeconds * 1e3,
                 result.computeSeconds * 1e3, result.updateSeconds * 1e3, result.peakMemoryMB))
         for part in result.operators.prefix(14) {
