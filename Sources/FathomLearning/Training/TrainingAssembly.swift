@@ -54,10 +54,11 @@ public struct TrainingAssembly {
             guard let index = graph.inputs.firstIndex(where: { $0.name == state.input }) else {
                 continue
             }
-            let lengths = (graph.inputs[index].dimensions ?? []).compactMap { dimension in
+            let lengths = (graph.inputs[index].dimensions ?? []).compactMap { dimension -> Int? in
                 switch dimension {
                 case .fixed(let length): length
                 case .named(let name): part(of: size, name)
+                case .unknown: nil
                 }
             }
             guard let shape = Shape(checking: lengths), shape.rank == 4 else {
@@ -74,7 +75,7 @@ public struct TrainingAssembly {
     /// What a network's `height/8` is for pictures of a size.
     private static func part(of size: PixelSize, _ name: String) -> Int? {
         let words = name.split(separator: "/")
-        guard let side = ["height": size.height, "width": size.width][words.first ?? ""],
+        guard let side = ["height": size.height, "width": size.width][String(words.first ?? "")],
             let divisor = words.count == 2 ? Int(words[1]) : 1, divisor > 0
         else { return nil }
         return side / divisor
