@@ -102,8 +102,8 @@ final class NumberedBatches: BatchSource {
     func next() -> [String: Tensor] {
         var random = SeededRandom(UInt64(place))
         place += 1
-        let x = (0..<12).map { _ in random.uniform(-1...1) }
-        let y = (0..<4).map { 2 * x[3 * $0] - x[3 * $0 + 1] + 0.5 }
+        let x: [Float] = (0..<12).map { _ in random.uniform(-1...1) }
+        let y = (0..<4).map { row -> Float in 2 * x[3 * row] - x[3 * row + 1] + 0.5 }
         return [
             "image": Tensor(shape: [4, 3], values: x), "target": Tensor(shape: [4], values: y),
         ]
@@ -115,10 +115,13 @@ final class TrueWeights: Validation {
     func judge(_ weights: NetworkWeights) -> ValidationResult {
         let fitted = weights["encoder.weight"]?.values ?? []
         let right: [Float] = [2, -1, 0]
-        let errors: [Float] = zip(fitted, right).map { abs($0 - $1) }
+        var distances: [Double] = []
+        for (weight, wanted) in zip(fitted, right) {
+            distances.append(Double(abs(weight - wanted)))
+        }
         let plane = Tensor(shape: [2, 2], values: [0, 1, 2, 3])
         return ValidationResult(
-            metrics: ["loss": Double(errors.reduce(0, +)), "absRel": Double(errors[0])],
+            metrics: ["loss": distances.reduce(0, +), "absRel": distances[0]],
             pictures: [
                 ValidationPicture(
                     name: "one", input: Tensor(shape: [3, 2, 2]), prediction: plane, truth: plane,

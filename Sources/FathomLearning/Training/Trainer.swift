@@ -152,7 +152,8 @@ public final class Trainer {
         try BatchFiles.write(batch, to: place)
         throw FathomError(
             operation: "train", subject: "step \(done + 1)",
-            cause: "\(what) is \(value), and the batch is saved in \(place)",
+            cause:
+                "\(what) is \(value.isNaN ? "not a number" : "infinite"), and the batch is saved in \(place)",
             remedy: "Look for wrong depths in it, lower optimizer.rate or set optimizer.clip: 1")
     }
 

@@ -95,4 +95,17 @@ public struct TrainingSummary: Sendable {
     public var loss: Double?
     /// Samples a second.
     public var samplesPerSecond: Double
+
+    /// Tells how a training ended.
+    public init(
+        end: End, step: Int, bestStep: Int?, bestMetrics: [String: Double], loss: Double?,
+        samplesPerSecond: Double
+    ) {
+        self.end = end
+        self.step = step
+        self.bestStep = bestStep
+        self.bestMetrics = bestMetrics
+        self.loss = loss
+        self.samplesPerSecond = samplesPerSecond
+    }
 }
