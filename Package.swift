@@ -153,7 +153,7 @@ let package = Package(
         tests("FathomPipelineTests", ["CDefaultModel"]),
         tests("FathomScenesTests"),
         tests("FathomServerTests"),
-        tests("FathomLearningTests"),
+        tests("FathomLearningTests", ["CHDF5"]),
         .executableTarget(
             name: "serve-synthetic", dependencies: using("Fathom") + ["TestSupport", logging],
             path: "Tests/ServeSynthetic", swiftSettings: swiftSettings),

@@ -77,7 +77,14 @@ struct KITTIDataset: DepthDataset, ListedSamples {
         for day in days.sorted() {
             let folder = "\(root)/\(day)"
             let drives = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
-                .filter { $0.hasSuffix("_sync") }
+                .filter { drive in
+                    // Official ground truth may lie beside the days, under drives of the same names.
+                    drive.hasSuffix("_sync")
+                        && [2, 3].contains {
+                            FileManager.default.fileExists(
+                                atPath: "\(folder)/\(drive)/image_0\($0)/data")
+                        }
+                }
             guard !drives.isEmpty else { continue }
             calibrations[day] = try KITTICalibration(day: folder)
             for drive in drives.sorted() {

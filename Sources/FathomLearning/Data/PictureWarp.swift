@@ -6,24 +6,24 @@ import Glibc
 ///
 /// Depth along the optical axis is kept by all of them; what changes is the camera. Places are measured from the
 /// picture's corner, so that the first pixel's middle is (0.5, 0.5).
-struct PictureWarp: Hashable {
+package struct PictureWarp: Hashable {
     /// The source's part that is kept: left, top, width, height in its pixels.
-    var left: Double
-    var top: Double
-    var width: Double
-    var height: Double
+    package var left: Double
+    package var top: Double
+    package var width: Double
+    package var height: Double
     /// Pixels of the result.
-    let outputWidth: Int
-    let outputHeight: Int
+    package let outputWidth: Int
+    package let outputHeight: Int
     /// Radians clockwise by which the picture is turned about `pivot`, before it is cropped.
-    var angle = 0.0
-    var pivotX: Double
-    var pivotY: Double
+    package var angle = 0.0
+    package var pivotX: Double
+    package var pivotY: Double
     /// Left and right are exchanged at the end.
-    var isFlipped = false
+    package var isFlipped = false
 
     /// The whole of a picture at another size.
-    init(from width: Int, _ height: Int, to outputWidth: Int, _ outputHeight: Int) {
+    package init(from width: Int, _ height: Int, to outputWidth: Int, _ outputHeight: Int) {
         (left, top) = (0, 0)
         (self.width, self.height) = (Double(width), Double(height))
         (self.outputWidth, self.outputHeight) = (outputWidth, outputHeight)
@@ -52,7 +52,7 @@ struct PictureWarp: Hashable {
     }
 
     /// Planes of a C×H×W tensor, averaged over what each pixel of the result covers.
-    func picture(_ source: Tensor) -> Tensor {
+    package func picture(_ source: Tensor) -> Tensor {
         let (channels, rows, columns) = (source.shape[0], source.shape[1], source.shape[2])
         if isIdentity(columns, rows) { return source }
         let map = inverse
@@ -98,7 +98,7 @@ struct PictureWarp: Hashable {
 
     /// An H×W depth: the known value nearest to each pixel's middle within what the pixel covers, so that measurements
     /// of a lidar aren't lost, and none is blended from two; 0 beyond the source.
-    func depth(_ source: Tensor) -> Tensor {
+    package func depth(_ source: Tensor) -> Tensor {
         let (rows, columns) = (source.shape[0], source.shape[1])
         if isIdentity(columns, rows) { return source }
         let map = inverse
@@ -136,7 +136,7 @@ struct PictureWarp: Hashable {
     }
 
     /// A 2×H×W flow in pixels of the result.
-    func flow(_ source: Tensor) -> Tensor {
+    package func flow(_ source: Tensor) -> Tensor {
         let (rows, columns) = (source.shape[1], source.shape[2])
         if isIdentity(columns, rows) { return source }
         let across = Float(outputWidth) / Float(width) * (isFlipped ? -1 : 1)
@@ -156,7 +156,7 @@ struct PictureWarp: Hashable {
     }
 
     /// The camera of the result. Exact where the pivot is the principal point and pixels are square.
-    func intrinsics(_ camera: CameraIntrinsics) throws(FathomError) -> CameraIntrinsics {
+    package func intrinsics(_ camera: CameraIntrinsics) throws(FathomError) -> CameraIntrinsics {
         let across = Double(outputWidth) / width
         let down = Double(outputHeight) / height
         let (s, c) = (sin(angle), cos(angle))
@@ -169,7 +169,7 @@ struct PictureWarp: Hashable {
     }
 
     /// Where a place of the source is in the result.
-    func forward(_ x: Double, _ y: Double) -> (x: Double, y: Double) {
+    package func forward(_ x: Double, _ y: Double) -> (x: Double, y: Double) {
         let (s, c) = (sin(angle), cos(angle))
         let (offX, offY) = (x - pivotX, y - pivotY)
         let placeX = (c * offX - s * offY + pivotX - left) * Double(outputWidth) / width
