@@ -103,7 +103,10 @@ final class NumberedBatches: BatchSource {
         var random = SeededRandom(UInt64(place))
         place += 1
         let x = (0..<12).map { _ in random.uniform(-1...1) }
-        let y = (0..<4).map { 2 * x[3 * $0] - x[3 * $0 + 1] + 0.5 }
+        let y = (0..<4).map { (row: Int) -> Float in
+            let (first, second) = (x[3 * row], x[3 * row + 1])
+            return 2 * first - second + 0.5
+        }
         return [
             "image": Tensor(shape: [4, 3], values: x), "target": Tensor(shape: [4], values: y),
         ]
