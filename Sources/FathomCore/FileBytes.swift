@@ -26,6 +26,13 @@ package enum FileBytes {
         }
     }
 
+    /// The first bytes of a file: `count`, or all of a shorter one.
+    package static func head(_ path: String, count: Int) throws(FathomError) -> [UInt8] {
+        try withFile(path) { (descriptor, size) throws(FathomError) in
+            try bytes(descriptor, path, offset: 0, count: min(count, size))
+        }
+    }
+
     /// Writes a file anew from pieces, one after the other; removes it again when that fails.
     package static func write(
         _ path: String, _ pieces: [UnsafeRawBufferPointer]

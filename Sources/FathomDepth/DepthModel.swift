@@ -11,11 +11,13 @@ public final class DepthModel: @unchecked Sendable {
 
     /// How the model is fed and read, with overrides applied.
     public let card: ModelCard
-    private let graph: Graph
+    let graph: Graph
     private let input: PictureInput
     private let options: SessionOptions
     private let pool = DepthMapPool()
     private var current: Prepared?
+    /// What a recurrent network remembers of the frames before.
+    private var memory: RecurrentMemory
     /// How far the first picture's depth was from that in fp32; nil before it, and where depth is computed in fp32.
     public private(set) var precisionError: PrecisionError?
 
@@ -41,6 +43,7 @@ public final class DepthModel: @unchecked Sendable {
             metadata: graph.metadata, subject: "model \(graph.name)", defaultName: graph.name)
         card = try own.overridden(by: overrides)
         input = try PictureInput(graph: graph, card: card)
+        memory = try RecurrentMemory(graph: graph, card: card)
         self.graph = graph
         self.options = options
     }
@@ -137,6 +140,7 @@ public final class DepthModel: @unchecked Sendable {
     /// Computes the depth from what the session's input holds.
     private func read(_ prepared: Prepared, into map: DepthMap) throws(FathomError) {
         let geometry = prepared.geometry
+        memory.recall(prepared.session, before: map)
         try prepared.session.execute()
         if precisionError == nil, precision != .fp32 {
             precisionError = try PrecisionError(
@@ -149,8 +153,13 @@ public final class DepthModel: @unchecked Sendable {
                 ).crop(geometry, into: depth)
             }
         }
+        memory.keep(prepared.session)
         map.replaceNonFinite()
     }
+
+    /// Lets a recurrent network forget the frames before, as it does by itself at a cut and where the picture's size
+    /// changes. Others remember nothing.
+    public func forget() { memory.forget() }
 
     /// What the network was given for the last picture, by the input's name; nil before the first.
     public func networkInput() -> [String: Tensor]? {
@@ -174,7 +183,9 @@ public final class DepthModel: @unchecked Sendable {
         {
             session = current.session
         } else {
-            session = try Session(graph, inputShapes: [input.name: shape], options: options)
+            let shapes = try memory.shapes(picture: input.name, shape)
+            session = try Session(graph, inputShapes: shapes, options: options)
+            memory.forget()
         }
         let output = session.outputShapes[input.output]?.dimensions ?? []
         guard output.count >= 2, output.dropLast(2).allSatisfy({ $0 == 1 }),
@@ -237,5 +248,15 @@ private struct DepthOutput {
 extension Float {
     fileprivate func mixed(_ other: Float, _ share: Float) -> Float {
         self + (other - self) * share
+    }
+}
+
+extension DepthModel: Stateful {
+    /// What a recurrent network remembers.
+    public func saveState() -> [UInt8] { memory.saveState() }
+
+    /// Takes up where `saveState` left off.
+    public func restoreState(_ bytes: [UInt8]) throws(FathomError) {
+        try memory.restoreState(bytes)
     }
 }

@@ -17,8 +17,16 @@ struct FathomCommand: ParsableCommand {
             """,
         version: FathomVersion.current,
         subcommands: [
-            RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
-            ModelCommand.self, EvaluateCommand.self, SynthCommand.self,
+            RunCommand.self,
+            LiveCommand.self,
+            ProbeCommand.self,
+            DoctorCommand.self,
+            ModelCommand.self,
+            TrainCommand.self,
+            EvaluateCommand.self,
+            TuneCommand.self,
+            DataCommand.self,
+            SynthCommand.self,
             BenchCommand.self,
         ])
 

@@ -86,11 +86,9 @@ public struct ConfigurationDocument {
         try set(parts[0], parts[1])
     }
 
-    /// Takes a key of the top out; gives its section where it is one.
-    public mutating func remove(_ key: String) throws(FathomError) -> ConfigurationSection? {
-        let section = try section().section(key)
+    /// Takes a key of the top out, if it is there.
+    public mutating func remove(_ key: String) {
         root[Yams.Node(key)] = nil
-        return section
     }
 
     /// A single value of the top, such as `output`.

@@ -30,6 +30,24 @@ public struct DataConfiguration: Sendable {
         case velodyneEigen = "velodyne-eigen"
     }
 
+    /// Cameras of KITTI's car.
+    public enum Camera: String, Hashable, Sendable, CaseIterable {
+        /// Colour camera 2.
+        case left
+        /// Colour camera 3.
+        case right
+        /// Each picture of either.
+        case both
+
+        var numbers: [Int] {
+            switch self {
+            case .left: [2]
+            case .right: [3]
+            case .both: [2, 3]
+            }
+        }
+    }
+
     /// What happens when a sample can't be read before training begins.
     public enum Broken: String, Hashable, Sendable, CaseIterable {
         /// An error that names it.
@@ -64,6 +82,12 @@ public struct DataConfiguration: Sendable {
     public var neighbours: Bool
     /// Whether the other eye's picture goes along.
     public var stereo: Bool
+    /// KITTI: whose pictures are used.
+    public var camera: Camera
+    /// KITTI: where the official ground truth was unpacked; empty for the root.
+    public var annotations: String
+    /// NYU: steps a metre of depth in PNG files.
+    public var scale: Double
     /// Kinds of rendered places; empty takes a mixture.
     public var scenes: [SyntheticScene.Kind]
     /// A folder of photographs that rendered surfaces wear; empty for none.
@@ -98,6 +122,14 @@ public struct DataConfiguration: Sendable {
         limits = Float(low)...Float(high)
         split = try SplitConfiguration(section.section("split"))
         (truth, root, scenes, textures, counts) = (.raw, "", [], "", [:])
+        (camera, annotations, scale) = (.left, "", 1000)
+        if kind == .kitti {
+            camera = try section.choice("camera", default: .left)
+            annotations = try section.text("annotations") ?? ""
+        }
+        if kind == .nyu {
+            scale = try section.number("scale", default: 1000, in: 1e-3...1e6)
+        }
         switch kind {
         case .synth: try readSynthetic(section)
         case .nyu, .kitti, .folder:

@@ -13,6 +13,8 @@ public struct DepthSample: Sendable {
     public var depth: Tensor
     /// The camera, in pixels of this picture; nil where the data set doesn't say.
     public var intrinsics: CameraIntrinsics?
+    /// Where the intrinsics are from, for people.
+    public var intrinsicsSource = ""
     /// From the camera to the world, 4×4 row-major, metres; nil where unknown.
     public var pose: [Double]?
     /// 2×H×W, pixels to the right and down from this picture to the next of its clip; nil where unknown.

@@ -217,6 +217,7 @@ public struct FolderDataset: DepthDataset, ListedSamples {
                     width: width, height: height, fx: fx, fy: row.fy ?? fx,
                     cx: row.cx ?? Double(width) / 2, cy: row.cy ?? Double(height) / 2)
             } catch { throw Self.failure(name, "\(row.rgb): \(error.cause)", error.remedy) }
+            sample.intrinsicsSource = "the list's row"
         }
         if let pose = row.pose {
             guard pose.count == 16, pose.allSatisfy(\.isFinite) else {

@@ -220,8 +220,8 @@ enum DatasetOpening {
         case .synth: return try synthetic(configuration)
         case .folder:
             return try divided(FolderDataset(list: configuration.root), configuration)
-        case .nyu, .kitti:
-            throw FathomError(operation: "open", subject: configuration.root, cause: "later")
+        case .nyu: return try divided(NYUDataset.open(configuration), configuration)
+        case .kitti: return try divided(KITTIDataset(configuration), configuration)
         }
     }
 

@@ -109,7 +109,7 @@ public struct SyntheticDataset: DepthDataset {
                 }
             }
         }
-        return DepthSample(
+        var sample = DepthSample(
             name: name, scene: scene,
             picture: StillImage.planar(frame.rgb, width: width, height: height),
             depth: Tensor(shape: [height, width], values: frame.depth),
@@ -117,6 +117,8 @@ public struct SyntheticDataset: DepthDataset {
                 width: width, height: height, fx: focal, fy: focal, cx: Double(width) / 2,
                 cy: Double(height) / 2),
             pose: pose, flow: flow)
+        sample.intrinsicsSource = "rendered"
+        return sample
     }
 
     /// Every place has a before and an after: within the clip.

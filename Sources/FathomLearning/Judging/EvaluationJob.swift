@@ -40,13 +40,30 @@ public struct EvaluationJob {
         var evaluation = Evaluation(
             dataset: data, predictor: try openPredictor(data), settings: settings, pool: pool)
         evaluation.progress = progress
+        let gallery = report == nil ? nil : CaseGallery()
+        if let gallery {
+            evaluation.observer = { gallery.add($0, $1, $2) }
+        }
         let result = try evaluation.run()
         if let json { try Self.write(try Self.encoded(result), to: json) }
+        if let report, let gallery {
+            if let model = evaluation.predictor as? ModelPredictor {
+                try gallery.addSaliency(of: model, dataset: data)
+            }
+            let page = try EvaluationReport(result: result, gallery: gallery).html()
+            try Self.write(Data(page.utf8), to: report)
+        }
         return result
     }
 
     private func openDataset() throws(FathomError) -> any DepthDataset {
-        try FolderDataset(list: dataset)
+        let isConfiguration = [".yaml", ".yml"].contains { dataset.hasSuffix($0) }
+        guard !isConfiguration else {
+            return try SplitDataset(configuration: dataset, split: split)
+        }
+        let folder = try FolderDataset(list: dataset)
+        for index in 0..<folder.count { try folder.glance(index) }
+        return folder
     }
 
     private func openPredictor(

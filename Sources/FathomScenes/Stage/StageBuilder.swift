@@ -148,7 +148,7 @@ struct StageBuilder {
         let unit = across / size
         // Textures stand upright on walls, whatever the order of the corners.
         let level = Vector(0, 1, 0).cross(unit)
-        let u = level.length > 0.1 ? level.normalized : (corners[1] - corners[0]).normalized
+        let u = level.length > 0.1 ? level.normalized : Vector(cos(yaw), 0, -sin(yaw))
         surfaces.append(
             Surface(
                 shape: .polygon(count: corners.count),
