@@ -18,7 +18,8 @@ struct FathomCommand: ParsableCommand {
         version: FathomVersion.current,
         subcommands: [
             RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
-            ModelCommand.self, EvaluateCommand.self, BenchCommand.self, SynthCommand.self,
+            ModelCommand.self, EvaluateCommand.self, AttackCommand.self, BenchCommand.self,
+            SynthCommand.self,
         ])
 
     static func main() {

@@ -10,6 +10,7 @@ struct ModelCommand: ParsableCommand {
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
+            ModelFuseCommand.self,
         ])
 }
 
