@@ -25,6 +25,7 @@ struct FathomCommand: ParsableCommand {
             TrainCommand.self,
             EvaluateCommand.self,
             TuneCommand.self,
+            AttackCommand.self,
             DataCommand.self,
             SynthCommand.self,
             BenchCommand.self,

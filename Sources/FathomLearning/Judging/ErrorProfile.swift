@@ -13,7 +13,7 @@ public struct ErrorProfile: Sendable {
 
     /// Relative errors that the histogram covers.
     public static let histogramRange = -1.0...1.0
-    private static let histogramSteps = 50
+    private static let histogramSteps = 40
     private static let bins = 12
 
     /// An empty profile up to a cap: each bin reaches √2 times as far as the one before.

@@ -36,7 +36,7 @@ public struct EvaluationJob {
     /// Judges and writes what was asked for.
     public func run() throws(FathomError) -> EvaluationResult {
         for path in [json, report].compactMap({ $0 }) { try Self.checkWritable(path) }
-        let data = try openDataset()
+        let data = try Self.dataset(dataset, split: split)
         var evaluation = Evaluation(
             dataset: data, predictor: try openPredictor(data), settings: settings, pool: pool)
         evaluation.progress = progress
@@ -56,7 +56,10 @@ public struct EvaluationJob {
         return result
     }
 
-    private func openDataset() throws(FathomError) -> any DepthDataset {
+    /// A part of a training configuration's data, or all that a CSV or JSON Lines file lists.
+    static func dataset(
+        _ dataset: String, split: SplitName
+    ) throws(FathomError) -> any DepthDataset {
         let isConfiguration = [".yaml", ".yml"].contains { dataset.hasSuffix($0) }
         guard !isConfiguration else {
             return try SplitDataset(configuration: dataset, split: split)

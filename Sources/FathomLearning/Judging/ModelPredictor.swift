@@ -1,6 +1,7 @@
 import FathomCore
 import FathomDepth
 import FathomEngine
+import FathomGraph
 import FathomPipeline
 
 /// A network in any form that is shipped, fed as recordings are.
@@ -9,20 +10,33 @@ public final class ModelPredictor: DepthPredictor {
     public var kind: DepthKind { model.card.outputKind }
     /// What reports call it.
     public let description: PredictorDescription
-    let network: Network
+    /// The graph that is run.
+    let graph: Graph
     let model: DepthModel
     let pool: WorkerPool
 
     /// Prepares a network: its size, mean, deviation, kind and precision are from the configuration where it has them.
-    public init(
+    public convenience init(
         _ network: Network, configuration: RunConfiguration, pool: WorkerPool
     ) throws(FathomError) {
-        self.network = network
+        try self.init(network, graph: network.graph, configuration: configuration, pool: pool)
+    }
+
+    /// As the other, with a graph made of the network's.
+    init(
+        _ network: Network, graph: Graph, configuration: RunConfiguration, pool: WorkerPool
+    ) throws(FathomError) {
+        self.graph = graph
         self.pool = pool
-        model = try network.makeModel(configuration, pool: pool)
+        model = try DepthModel(
+            graph: graph,
+            overrides: ModelOverrides(
+                mean: configuration.mean, std: configuration.std,
+                outputKind: configuration.outputKind, size: configuration.size),
+            options: SessionOptions(pool: pool, precision: configuration.precision))
         description = PredictorDescription(
             name: network.name, source: "model",
-            precision: network.graph.isQuantized ? "int8" : configuration.precision.rawValue,
+            precision: graph.isQuantized ? "int8" : configuration.precision.rawValue,
             sha256: try network.sha256())
     }
 

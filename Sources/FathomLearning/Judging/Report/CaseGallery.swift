@@ -131,7 +131,7 @@ extension CaseGallery {
                 gradient = known
             } else {
                 gradient = try .relief(
-                    predictor.network.graph, shape: picture.shape, pool: predictor.pool)
+                    predictor.graph, shape: picture.shape, pool: predictor.pool)
                 gradients[picture.shape] = gradient
             }
             let shape = gradient.outputShape

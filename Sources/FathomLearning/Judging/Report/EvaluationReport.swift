@@ -84,7 +84,7 @@ struct EvaluationReport {
         let profile = result.profile
         let total = Double(max(profile.counts.reduce(0, +), 1))
         return Plot(
-            title: "Error by distance (pale: share of pixels)",
+            title: "Error by distance (lines: share of pixels, 0…1)",
             labels: ("true depth, m", "mean |p − g| / g"), bars: profile.relativeErrors,
             edges: profile.edges.map { Plot.short(($0 * 100).rounded() / 100) },
             shares: profile.counts.map { Double($0) / total })
@@ -129,7 +129,7 @@ struct EvaluationReport {
             "<section><h3>\(Self.escaped(item.result.name)) <small>\(numbers.joined(separator: " · "))</small></h3><div class='case'>\(cells.joined())</div></section>"
     }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         text.reduce(into: "") { result, character in
             switch character {
             case "&": result += "&amp;"
@@ -142,7 +142,7 @@ struct EvaluationReport {
         }
     }
 
-    private static let style = """
+    static let style = """
         :root{color-scheme:light dark;--ink:#1d2430;--pale:#5d6675;--line:#dde1e8;--paper:#fff;--bar:#2f6fb7}
         @media(prefers-color-scheme:dark){:root{--ink:#e4e8ef;--pale:#98a2b3;--line:#333a46;--paper:#14181f;--bar:#6aa5e8}}
         *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
@@ -157,7 +157,7 @@ struct EvaluationReport {
         em{color:var(--pale)}figure{margin:0}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:24px}
         .plots figcaption{font-weight:600;margin-bottom:4px}svg{width:100%;height:auto;display:block}
         .grid{stroke:var(--line)}.tick,.label{fill:var(--pale);font:11px system-ui,sans-serif}.bar{fill:var(--bar)}
-        .share{fill:var(--pale);opacity:.22}.mark{stroke:var(--ink);stroke-dasharray:3 3}
+        .share{stroke:#d97b29;stroke-width:2.5}.mark{stroke:var(--ink);stroke-dasharray:3 3}
         .legend{display:flex;flex-wrap:wrap;gap:8px 30px;margin-top:28px;color:var(--pale);font-size:13px}
         .bar-legend{display:inline-flex;align-items:center;gap:8px}.bar-legend i{width:120px;height:12px;border-radius:2px}
         .bar-legend .unknown{width:16px;background:rgb(84,88,96)}

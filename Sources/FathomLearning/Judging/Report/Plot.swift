@@ -8,7 +8,7 @@ struct Plot {
     var bars: [Double?]
     /// Texts below the edges between bars; empty ones are left out.
     var edges: [String]
-    /// A thin second series of shares in 0…1 behind the bars.
+    /// A second series of shares in 0…1, drawn as lines over the bars.
     var shares: [Double] = []
     /// An edge between bars that is marked by a line.
     var mark: Int?
@@ -33,17 +33,17 @@ struct Plot {
                     + "<text class='tick' text-anchor='end' x='\(Self.left - 6)' y='\(y(share))' dy='4'>\(Self.short(highest * share))</text>"
             )
         }
-        for (index, share) in shares.enumerated() {
-            parts.append(
-                "<rect class='share' x='\(x(Double(index)))' width='\(step.formatted(digits: 1))' y='\(y(share))' height='\((up * share).formatted(digits: 1))'/>"
-            )
-        }
         for (index, bar) in bars.enumerated() {
             guard let bar, highest > 0 else { continue }
             let share = bar / highest
             let gap = min(step * 0.12, 3)
             parts.append(
                 "<rect class='bar' x='\(x(Double(index) + gap / step / 2))' width='\((step - gap).formatted(digits: 1))' y='\(y(share))' height='\((up * share).formatted(digits: 1))'><title>\(edges[index])…\(edges[index + 1]): \(EvaluationResult.number(bar))</title></rect>"
+            )
+        }
+        for (index, share) in shares.enumerated() {
+            parts.append(
+                "<line class='share' x1='\(x(Double(index)))' x2='\(x(Double(index + 1)))' y1='\(y(share))' y2='\(y(share))'/>"
             )
         }
         if let mark {
