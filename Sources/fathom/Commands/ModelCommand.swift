@@ -10,11 +10,8 @@ struct ModelCommand: ParsableCommand {
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
-<<<<<<< HEAD
-            ModelPruneCommand.self, ModelGradientCommand.self,
-=======
-            ModelFuseCommand.self,
->>>>>>> 51d28fb7711c9d1e9cefb2486ac545b63c8fb43c
+            ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
+            ModelGradientCommand.self, ModelPruneCommand.self, ModelFuseCommand.self,
         ])
 }
 
