@@ -73,6 +73,7 @@ public enum StillImage {
     public static func throughJPEG(
         _ picture: Tensor, quantizer: Int
     ) throws(FathomError) -> Tensor {
+        MediaLog.install()
         let (width, height) = (picture.shape[2], picture.shape[1])
         let source = try StillDecoder.frame(interleaved(picture), width, height)
         let target = try FrameHandle()
