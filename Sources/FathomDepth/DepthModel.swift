@@ -11,11 +11,13 @@ public final class DepthModel: @unchecked Sendable {
 
     /// How the model is fed and read, with overrides applied.
     public let card: ModelCard
-    private let graph: Graph
+    let graph: Graph
     private let input: PictureInput
     private let options: SessionOptions
     private let pool = DepthMapPool()
     private var current: Prepared?
+    /// What a recurrent network remembers of the frames before.
+    private var memory: RecurrentMemory
     /// How far the first picture's depth was from that in fp32; nil before it, and where depth is computed in fp32.
     public private(set) var precisionError: PrecisionError?
 
@@ -41,6 +43,7 @@ public final class DepthModel: @unchecked Sendable {
             metadata: graph.metadata, subject: "model \(graph.name)", defaultName: graph.name)
         card = try own.overridden(by: overrides)
         input = try PictureInput(graph: graph, card: card)
+        memory = try RecurrentMemory(graph: graph, card: card)
         self.graph = graph
         self.options = options
     }
@@ -91,6 +94,53 @@ public final class DepthModel: @unchecked Sendable {
                     planeStride: planeSize, brightness: light)
             }
         }
+        try read(prepared, into: map)
+        return map
+    }
+
+    /// Depth of one picture given as numbers: 3×H×W, red, green and blue in 0…1 as stored.
+    public func estimate(_ picture: Tensor) throws(FathomError) -> DepthMap {
+        precondition(picture.shape.rank == 3 && picture.shape[0] == 3, "a picture is 3×H×W")
+        let format = PictureFormat(
+            width: picture.shape[2], height: picture.shape[1], chroma: .c444)
+        let prepared = try prepare(for: format, Rational(1, 1))
+        let geometry = prepared.geometry
+        let map = pool.take(
+            width: geometry.contentWidth, height: geometry.contentHeight, kind: card.outputKind)
+        let preparer = TensorPreparer(
+            picture: picture.shape, width: geometry.contentWidth, height: geometry.contentHeight,
+            mean: card.mean, std: card.std)
+        prepared.session.withInput(input.name) { tensor in
+            tensor.update(repeating: 0)
+            map.withMutableValues { _, light in
+                preparer.prepare(picture, into: tensor, geometry: geometry, brightness: light)
+            }
+        }
+        try read(prepared, into: map)
+        return map
+    }
+
+    /// Depth of the last picture again, from a changed input: 1×3×H×W as `networkInput` gives it.
+    package func estimate(networkInput tensor: Tensor) throws(FathomError) -> DepthMap {
+        guard let prepared = current, prepared.session.inputShapes[input.name] == tensor.shape
+        else {
+            preconditionFailure("a picture of this size has been estimated before")
+        }
+        let map = pool.take(
+            width: prepared.geometry.contentWidth, height: prepared.geometry.contentHeight,
+            kind: card.outputKind)
+        prepared.session.withInput(input.name) { target in
+            tensor.withUnsafeBuffer { _ = target.update(fromContentsOf: $0) }
+        }
+        map.withMutableValues { _, light in light.update(repeating: 0) }
+        try read(prepared, into: map)
+        return map
+    }
+
+    /// Computes the depth from what the session's input holds.
+    private func read(_ prepared: Prepared, into map: DepthMap) throws(FathomError) {
+        let geometry = prepared.geometry
+        memory.recall(prepared.session, before: map)
         try prepared.session.execute()
         if precisionError == nil, precision != .fp32 {
             precisionError = try PrecisionError(
@@ -103,9 +153,13 @@ public final class DepthModel: @unchecked Sendable {
                 ).crop(geometry, into: depth)
             }
         }
+        memory.keep(prepared.session)
         map.replaceNonFinite()
-        return map
     }
+
+    /// Lets a recurrent network forget the frames before, as it does by itself at a cut and where the picture's size
+    /// changes. Others remember nothing.
+    public func forget() { memory.forget() }
 
     /// What the network was given for the last picture, by the input's name; nil before the first.
     public func networkInput() -> [String: Tensor]? {
@@ -129,7 +183,9 @@ public final class DepthModel: @unchecked Sendable {
         {
             session = current.session
         } else {
-            session = try Session(graph, inputShapes: [input.name: shape], options: options)
+            let shapes = try memory.shapes(picture: input.name, shape)
+            session = try Session(graph, inputShapes: shapes, options: options)
+            memory.forget()
         }
         let output = session.outputShapes[input.output]?.dimensions ?? []
         guard output.count >= 2, output.dropLast(2).allSatisfy({ $0 == 1 }),
@@ -192,5 +248,15 @@ private struct DepthOutput {
 extension Float {
     fileprivate func mixed(_ other: Float, _ share: Float) -> Float {
         self + (other - self) * share
+    }
+}
+
+extension DepthModel: Stateful {
+    /// What a recurrent network remembers.
+    public func saveState() -> [UInt8] { memory.saveState() }
+
+    /// Takes up where `saveState` left off.
+    public func restoreState(_ bytes: [UInt8]) throws(FathomError) {
+        try memory.restoreState(bytes)
     }
 }

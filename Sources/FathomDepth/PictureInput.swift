@@ -18,15 +18,12 @@ struct PictureInput: Sendable {
             FathomError(
                 operation: "use", subject: "model \(graph.name)", cause: cause, remedy: remedy)
         }
-        guard card.state.isEmpty else {
+        let states = Set(card.state.map(\.input))
+        let pictures = graph.inputs.filter { !states.contains($0.name) }
+        guard pictures.count == 1, let input = pictures.first else {
             throw error(
-                "it is recurrent (fathom.state), which depth models are not yet",
-                "Use a model that takes one picture")
-        }
-        guard graph.inputs.count == 1, let input = graph.inputs.first else {
-            throw error(
-                "it has \(graph.inputs.count) inputs (\(Self.list(graph.inputs))), not one picture",
-                "Use a model whose only input is a picture")
+                "it has \(pictures.count) inputs (\(Self.list(pictures))), not one picture",
+                "Use a model whose only input is a picture, but for those that fathom.state names")
         }
         guard input.type == .float, let dimensions = input.dimensions, dimensions.count == 4,
             Self.allows(dimensions[0], 1), Self.allows(dimensions[1], 3)

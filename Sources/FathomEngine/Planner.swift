@@ -118,7 +118,12 @@ struct Planner {
         let isLowered =
             switch entry.lowering {
             case .convolution: try lowerConvolutions(node)
-            case .transposedConvolution: try lowerTransposedConvolution(operands)
+            case .transposedConvolution:
+                if try lowerTransposedConvolution(operands) {
+                    true
+                } else {
+                    try lowerVariableTransposedConvolution(operands)
+                }
             case .unary: try lowerUnary(operands)
             case .binary: try lowerBinary(operands)
             case .resize: try lowerResize(operands)
@@ -142,10 +147,15 @@ struct Planner {
         case "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool":
             try lowerPool(operands)
         case "PRelu" where isBroadcast(operands): try lowerBinary(operands)
-        case "BatchNormalization": try lowerBatchNormalization(operands)
+        case "BatchNormalization":
+            if try lowerBatchNormalization(operands) {
+                true
+            } else {
+                try lowerBatchNormalizationTraining(operands)
+            }
         case let name where name.hasPrefix("Reduce"): try lowerReduction(operands)
         case let name where Rearrangement.operators.contains(name): try lowerMovement(operands)
-        default: try lowerUnary(operands)
+        default: if try lowerGradient(operands) { true } else { try lowerUnary(operands) }
         }
     }
 
@@ -167,7 +177,8 @@ struct Planner {
         if let chain = chains[node.outputs[0]] { return try lowerChain(chain) }
         if try lowerNarrowConvolution(node) { return true }
         if try lowerBFloatConvolution(node) { return true }
-        return try lowerConvolution(node)
+        if try lowerConvolution(node) { return true }
+        return try lowerVariableConvolution(node)
     }
 
     /// An error about the model.

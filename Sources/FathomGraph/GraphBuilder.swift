@@ -81,6 +81,12 @@ public struct GraphBuilder: Sendable {
         return outputs
     }
 
+    /// Adds a node as it is; what it writes must be new.
+    public mutating func append(_ node: Node) {
+        taken.formUnion(node.outputs)
+        graph.nodes.append(node)
+    }
+
     /// A name that nothing in the graph has yet.
     public mutating func unused(_ stem: String) -> String {
         while true {

@@ -5,7 +5,7 @@ public struct GraphPass: Sendable {
     /// The name by which it can be disabled.
     public let name: String
     /// The rewriting; its result is verified by `apply`.
-    let rewrite: @Sendable (Graph, [String: Shape]) throws(FathomError) -> Graph
+    package let rewrite: @Sendable (Graph, [String: Shape]) throws(FathomError) -> Graph
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [

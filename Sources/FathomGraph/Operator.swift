@@ -159,12 +159,6 @@ public enum Lowering: Hashable, Sendable, CaseIterable {
     case reference
 }
 
-/// How an operator is differentiated.
-public enum Gradient: Hashable, Sendable {
-    /// It is not yet, with the reason.
-    case absent(String)
-}
-
 /// How an operator is written to an ONNX file.
 public enum Export: Hashable, Sendable {
     /// As the node of the same name.
@@ -198,7 +192,6 @@ public struct Operator: Sendable {
     init(
         _ name: String, inputs: ClosedRange<Int>, outputs: ClosedRange<Int> = 1...1,
         lowering: Lowering, typed: Bool = false,
-        gradient: Gradient = .absent("training on this engine is not built yet"),
         export: Export = .sameName,
         infer: @escaping @Sendable (Operands<Fact>) throws(FathomError) -> [Fact],
         evaluate: @escaping @Sendable (Operands<Value>) throws(FathomError) -> [Value]
@@ -209,7 +202,7 @@ public struct Operator: Sendable {
         self.lowering = lowering
         self.infer = typed ? infer : Self.typing(infer)
         self.evaluate = typed ? evaluate : Self.typing(evaluate)
-        self.gradient = gradient
+        gradient = Gradient.of(name)
         self.export = export
     }
 
@@ -247,6 +240,7 @@ public struct Operator: Sendable {
             samplers, products, losses, dropouts,
             fusedProducts, fusedAttentions,
             quantizations, integerProducts, quantizedFused,
+            elementGradients, layerGradients, samplerGradients,
         ].joined().map { ($0.name, $0) })
 
     /// The names of ONNX's own operators in the table, in alphabetical order.

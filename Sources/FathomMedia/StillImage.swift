@@ -58,8 +58,7 @@ public enum StillImage {
     public static func writePNG(
         rgb: [UInt8], width: Int, height: Int, to path: String
     ) throws(FathomError) {
-        let frame = try StillDecoder.frame(rgb, width, height)
-        let bytes = try encoded(frame, AV_CODEC_ID_PNG, "PNG") { _ in }
+        let bytes = try png(rgb: rgb, width: width, height: height)
         let status: Result<Void, FathomError> = bytes.withUnsafeBytes { piece in
             do throws(FathomError) {
                 try FileBytes.write(path, [piece])
@@ -67,6 +66,14 @@ public enum StillImage {
             } catch { return .failure(error) }
         }
         try status.get()
+    }
+
+    /// Red, green, blue bytes, row by row, as the bytes of an 8-bit PNG file.
+    public static func png(
+        rgb: [UInt8], width: Int, height: Int
+    ) throws(FathomError) -> [UInt8] {
+        let frame = try StillDecoder.frame(rgb, width, height)
+        return try encoded(frame, AV_CODEC_ID_PNG, "PNG") { _ in }
     }
 
     /// What a 3×H×W picture looks like after it was a JPEG file; `quantizer` is FFmpeg's scale of 2 (best) to 31.

@@ -41,21 +41,30 @@ public struct ArrayRun: Sendable {
                 remedy: "Add --input \(input.name)=FILE.npy")
         }
         let outputs = try outputs(network.graph, values)
+        return try Self.write(
+            network.graph.outputs.compactMap { info in
+                outputs[info.name].map { (info.name, $0) }
+            }, to: outputFolder)
+    }
+
+    /// Writes arrays as `NAME.npy` in a folder, which is made if need be; `/` and `:` in names become `_`.
+    public static func write(
+        _ values: [(name: String, value: Value)], to folder: String
+    ) throws(FathomError) -> [(name: String, path: String, shape: Shape)] {
         do {
             try FileManager.default.createDirectory(
-                atPath: outputFolder, withIntermediateDirectories: true)
+                atPath: folder, withIntermediateDirectories: true)
         } catch {
             throw FathomError(
-                operation: "make", subject: "the folder \(outputFolder)",
+                operation: "make", subject: "the folder \(folder)",
                 cause: error.localizedDescription)
         }
         var written: [(name: String, path: String, shape: Shape)] = []
-        for info in network.graph.outputs {
-            guard let value = outputs[info.name] else { continue }
-            let file = String(info.name.map { "/:".contains($0) ? "_" : $0 })
-            let path = (outputFolder as NSString).appendingPathComponent("\(file).npy")
+        for (name, value) in values {
+            let file = String(name.map { "/:".contains($0) ? "_" : $0 })
+            let path = (folder as NSString).appendingPathComponent("\(file).npy")
             try NumpyFile.write(value, to: path)
-            written.append((info.name, path, value.shape))
+            written.append((name, path, value.shape))
         }
         return written
     }

@@ -17,9 +17,18 @@ struct FathomCommand: ParsableCommand {
             """,
         version: FathomVersion.current,
         subcommands: [
-            RunCommand.self, LiveCommand.self, ProbeCommand.self, DoctorCommand.self,
+            RunCommand.self,
+            LiveCommand.self,
+            ProbeCommand.self,
+            DoctorCommand.self,
             ModelCommand.self,
-            BenchCommand.self, DataCommand.self, SynthCommand.self,
+            TrainCommand.self,
+            EvaluateCommand.self,
+            TuneCommand.self,
+            AttackCommand.self,
+            DataCommand.self,
+            SynthCommand.self,
+            BenchCommand.self,
         ])
 
     static func main() {

@@ -31,6 +31,19 @@ struct DocumentedCommandsTests {
         return found
     }()
 
+    /// ```yaml blocks that begin with their file's name, `# NAME.yaml`.
+    private static let configurations: [(name: String, text: String)] = {
+        let page = Program.packageRoot.appendingPathComponent("Docs/Learning.md")
+        let text = (try? String(contentsOf: page, encoding: .utf8)) ?? ""
+        return text.components(separatedBy: "```yaml\n").dropFirst().compactMap { part in
+            let block = part.components(separatedBy: "\n```").first ?? ""
+            guard let head = block.split(separator: "\n").first, head.hasPrefix("# ") else {
+                return nil
+            }
+            return (String(head.dropFirst(2)), block + "\n")
+        }
+    }()
+
     @Test("there are commands to run")
     func some() {
         #expect(Self.commands.count > 15)
@@ -90,5 +103,6 @@ struct DocumentedCommandsTests {
         clip.muxerOptions = ["update": "1"]
         try clip.write(to: folder.path("photo.jpg"))
         try folder.write("my.yaml", Data("layout: depth\ncolormap: turbo\n".utf8))
+        for (name, text) in Self.configurations { try folder.write(name, Data(text.utf8)) }
     }
 }

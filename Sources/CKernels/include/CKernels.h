@@ -12,5 +12,6 @@
 #include "bfloat.h"
 #include "matrix.h"
 #include "tensor.h"
+#include "gradient.h"
 #include "peak.h"
 #include "color.h"

@@ -103,6 +103,7 @@ typedef enum fathom_binary {
     FATHOM_MAXIMUM,
     FATHOM_POWER,
     FATHOM_PRELU,  // x < 0 ? y·x : x
+    FATHOM_STEP,   // x > y ? 1 : x == y ? 1/2 : 0
 } fathom_binary;
 
 /// The kernels at one instruction set.

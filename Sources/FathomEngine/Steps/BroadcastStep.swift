@@ -110,6 +110,7 @@ extension Planner {
     private static let binaryKernels: [String: fathom_binary] = [
         "Add": FATHOM_ADD, "Sub": FATHOM_SUBTRACT, "Mul": FATHOM_MULTIPLY, "Div": FATHOM_DIVIDE,
         "Min": FATHOM_MINIMUM, "Max": FATHOM_MAXIMUM, "Pow": FATHOM_POWER, "PRelu": FATHOM_PRELU,
+        Operator.step: FATHOM_STEP,
     ]
 
     /// Plans a function of two operands that broadcast to each other.

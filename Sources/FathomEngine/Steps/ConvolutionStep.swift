@@ -9,10 +9,32 @@ struct ConvolutionStep: Step, @unchecked Sendable {
     /// A convolution before it has addresses.
     struct Part: Sendable {
         let geometry: ConvolutionGeometry
-        let packed: PackedWeights
+        /// Weights and bias in the kernel's order.
+        let weights: Place
+        let bias: Place
         /// Numbers from the beginning of a picture to what the part reads and writes of it.
         var inputOffset = 0
         var outputOffset = 0
+
+        init(
+            geometry: ConvolutionGeometry, weights: Place, bias: Place, inputOffset: Int = 0,
+            outputOffset: Int = 0
+        ) {
+            self.geometry = geometry
+            self.weights = weights
+            self.bias = bias
+            self.inputOffset = inputOffset
+            self.outputOffset = outputOffset
+        }
+
+        init(
+            geometry: ConvolutionGeometry, packed: PackedWeights, inputOffset: Int = 0,
+            outputOffset: Int = 0
+        ) {
+            self.init(
+                geometry: geometry, weights: .constant(packed.weights),
+                bias: .constant(packed.bias), inputOffset: inputOffset, outputOffset: outputOffset)
+        }
 
         /// The convolution of the first picture.
         func conv(
@@ -22,8 +44,8 @@ struct ConvolutionStep: Step, @unchecked Sendable {
             conv.input = memory.readable(input) + inputOffset
             conv.output = memory.writable(output) + outputOffset
             conv.residual = residual.map { memory.readable($0) + outputOffset }
-            conv.weights = memory.readable(.constant(packed.weights))
-            conv.bias = memory.readable(.constant(packed.bias))
+            conv.weights = memory.readable(weights)
+            conv.bias = memory.readable(bias)
             return conv
         }
     }
@@ -132,7 +154,8 @@ extension Planner {
         append(
             PlannedStep(
                 node: node.name, operation: node.operation,
-                reads: [input] + (residual.map { [$0] } ?? []), writes: [output],
+                reads: [input] + (residual.map { [$0] } ?? [])
+                    + parts.flatMap { [$0.weights, $0.bias] }, writes: [output],
                 worksInPlace: false
             ) { memory in
                 ConvolutionStep(

@@ -23,9 +23,34 @@ struct PoolStep: Step, @unchecked Sendable {
     }
 }
 
-private struct PoolSettings: @unchecked Sendable {
+/// A pool's kernel settings before it has addresses.
+struct PoolSettings: @unchecked Sendable {
     // Sendable: its pointers are not set here.
-    let pool: fathom_pool
+    var pool: fathom_pool
+
+    init(pool: fathom_pool) { self.pool = pool }
+
+    /// Those of a node; nil where no kernel knows its kind or size.
+    init?(_ pool: Pool) {
+        let (rows, columns) = (pool.axes[1], pool.axes[2])
+        guard pool.outputShape.count > 0,
+            pool.axes.allSatisfy({ $0.input + $0.before + $0.after < 1 << 30 })
+        else { return nil }
+        var c = fathom_pool()
+        switch pool.summary {
+        case .maximum: c.averages = 0
+        case .mean(let countsPadding): (c.averages, c.counts_padding) = (1, countsPadding ? 1 : 0)
+        case .norm: return nil
+        }
+        (c.input_height, c.input_width) = (Int32(rows.input), Int32(columns.input))
+        (c.output_height, c.output_width) = (Int32(rows.output), Int32(columns.output))
+        (c.kernel_height, c.kernel_width) = (Int32(rows.kernel), Int32(columns.kernel))
+        (c.stride_y, c.stride_x) = (Int32(rows.stride), Int32(columns.stride))
+        (c.dilation_y, c.dilation_x) = (Int32(rows.dilation), Int32(columns.dilation))
+        (c.pad_top, c.pad_left) = (Int32(rows.before), Int32(columns.before))
+        (c.pad_bottom, c.pad_right) = (Int32(rows.after), Int32(columns.after))
+        self.pool = c
+    }
 }
 
 extension Planner {
@@ -37,24 +62,10 @@ extension Planner {
         guard node.operation == "MaxPool" || node.operation == "AveragePool",
             node.outputs.dropFirst().allSatisfy(\.isEmpty), shape.rank == 3 || shape.rank == 4
         else { return false }
-        let pool = try Pool(operands)
-        let (rows, columns) = (pool.axes[1], pool.axes[2])
-        guard pool.outputShape.count > 0, shape.count > 0,
-            pool.axes.allSatisfy({ $0.input + $0.before + $0.after < 1 << 30 })
-        else { return false }
-        var c = fathom_pool()
-        switch pool.summary {
-        case .maximum: c.averages = 0
-        case .mean(let countsPadding): (c.averages, c.counts_padding) = (1, countsPadding ? 1 : 0)
-        case .norm: return false
+        guard let settings = PoolSettings(try Pool(operands)), shape.count > 0 else {
+            return false
         }
-        (c.input_height, c.input_width) = (Int32(rows.input), Int32(columns.input))
-        (c.output_height, c.output_width) = (Int32(rows.output), Int32(columns.output))
-        (c.kernel_height, c.kernel_width) = (Int32(rows.kernel), Int32(columns.kernel))
-        (c.stride_y, c.stride_x) = (Int32(rows.stride), Int32(columns.stride))
-        (c.dilation_y, c.dilation_x) = (Int32(rows.dilation), Int32(columns.dilation))
-        (c.pad_top, c.pad_left) = (Int32(rows.before), Int32(columns.before))
-        (c.pad_bottom, c.pad_right) = (Int32(rows.after), Int32(columns.after))
+        var c = settings.pool
         let layout: Layout = shape.rank == 4 ? layout(node.inputs[0]) : .planar
         let input = try operand(node.inputs[0], layout)
         let output = try result(node.outputs[0], layout)

@@ -59,16 +59,34 @@ extension Planner {
         guard resize.isWeightedSum, resize.outputShape.rank == 4, resize.tables[0].isIdentity,
             resize.tables[1].isIdentity
         else { return false }
+        try appendResize(node, resize.tables[2], resize.tables[3], resize.outputShape)
+        return true
+    }
+
+    /// Plans the way back of an interpolation.
+    mutating func lowerResizeGradient(_ operands: Operands<Fact>) throws(FathomError) -> Bool {
+        let forward = try ForwardNode.operands(operands, default: "Resize")
+        let resize = try Resize(forward)
+        let shape = try shape(operands.node.outputs[0])
+        guard resize.isWeightedSum, shape.rank == 4, resize.tables[0].isIdentity,
+            resize.tables[1].isIdentity
+        else { return false }
+        try appendResize(
+            operands.node, resize.tables[2].transposed, resize.tables[3].transposed, shape)
+        return true
+    }
+
+    private mutating func appendResize(
+        _ node: Node, _ rows: ResizeTable, _ columns: ResizeTable, _ shape: Shape
+    ) throws(FathomError) {
         // Where most of a block would be filling, rows are shorter without it.
-        let isThin = resize.outputShape[1] * 2 <= Kernels.block
+        let isThin = shape[1] * 2 <= Kernels.block
         let layout: Layout = isThin ? .planar : layout(node.inputs[0])
         let input = try operand(node.inputs[0], layout)
         let output = try result(node.outputs[0], layout)
-        let shape = resize.outputShape
         let isBlocked = layout == .blocked
         let resizer = RowResizer(
-            rows: resize.tables[2], columns: resize.tables[3],
-            lanes: isBlocked ? Kernels.block : 1, kernels: kernels)
+            rows: rows, columns: columns, lanes: isBlocked ? Kernels.block : 1, kernels: kernels)
         let cut = ResizeStep.Cut(
             planes: shape[0] * (isBlocked ? Kernels.blocks(shape[1]) : shape[1]), rows: shape[2])
         let scratch = newBuffer(cut.planes * cut.bands * resizer.scratchCount)
@@ -81,6 +99,5 @@ extension Planner {
                     source: memory.readable(input), target: memory.writable(output),
                     scratch: memory.writable(scratch), resizer: resizer, cut: cut)
             })
-        return true
     }
 }

@@ -32,9 +32,9 @@ struct OutputPhase {
 
 extension Planner {
     /// More phases than this are more work to tell apart than to compute.
-    private static let mostPhases = 64
+    static let mostPhases = 64
     /// Sizes and shifts from here on are left to the reference evaluation, which knows no 32 bits.
-    private static let sizeLimit = 1 << 24
+    static let sizeLimit = 1 << 24
 
     /// Plans a transposed convolution with constant weights as convolutions that each write some of the rows and
     /// columns of the output.

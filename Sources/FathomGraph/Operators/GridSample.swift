@@ -82,6 +82,64 @@ struct GridSample {
         return Tensor(shape: shape, values: values)
     }
 
+    /// The gradients of picture and grid of a bilinear sampling (Jaderberg et al., "Spatial Transformer Networks", 2015);
+    /// where a place is moved to the border or lies outside, the grid's is that of what was read.
+    func backward(
+        _ gradient: Tensor, _ input: Tensor, _ grid: Tensor
+    ) throws(FathomError) -> [Tensor] {
+        guard case .linear = mode, lengths.count == 2, outside != .reflection else {
+            throw FathomError(
+                operation: FathomError.unsupported, subject: "GridSample",
+                cause: "only bilinear sampling with zeros or borders has a gradient")
+        }
+        let (g, source, places) = (gradient.values, input.values, grid.values)
+        let (height, width) = (lengths[0], lengths[1])
+        let (plane, outputs) = (height * width, shape.dimensions[2...].reduce(1, *))
+        var pictures = [Double](repeating: 0, count: input.count)
+        var grids = [Float](repeating: 0, count: grid.count)
+        for index in 0..<(shape[0] * outputs) {
+            let (x, y) = (places[index * 2], places[index * 2 + 1])
+            let (across, down) = (taps(x, length: width), taps(y, length: height))
+            let (slopeX, slopeY) = (slopes(x, length: width), slopes(y, length: height))
+            var (sumX, sumY) = (0.0, 0.0)
+            let (image, place) = (index / outputs, index % outputs)
+            for channel in 0..<shape[1] {
+                let start = (image * shape[1] + channel) * plane
+                let value = Double(g[(image * shape[1] + channel) * outputs + place])
+                for (row, rowSlope) in zip(down, slopeY) {
+                    for (column, columnSlope) in zip(across, slopeX) {
+                        let position = start + row.position * width + column.position
+                        pictures[position] += value * row.weight * column.weight
+                        let element = value * Double(source[position])
+                        sumX += element * row.weight * columnSlope
+                        sumY += element * rowSlope * column.weight
+                    }
+                }
+            }
+            (grids[index * 2], grids[index * 2 + 1]) = (Float(sumX), Float(sumY))
+        }
+        return [
+            Tensor(shape: input.shape, values: pictures.map { Float($0) }),
+            Tensor(shape: grid.shape, values: grids),
+        ]
+    }
+
+    /// How the weights of a coordinate's two taps change with it.
+    private func slopes(_ coordinate: Float, length: Int) -> [Double] {
+        let scale = Double(alignsCorners ? length - 1 : length) / 2
+        let last = Double(length - 1)
+        let x =
+            alignsCorners
+            ? (Double(coordinate) + 1) / 2 * last
+            : ((Double(coordinate) + 1) * Double(length) - 1) / 2
+        guard x.isFinite, abs(x) < 0x1p40 else { return [0, 0] }
+        if outside == .border, x < 0 || x > last { return [0, 0] }
+        let first = Int(x.rounded(.down))
+        return [(first, -scale), (first + 1, scale)].map { position, slope in
+            outside == .border || (position >= 0 && position < length) ? slope : 0
+        }
+    }
+
     /// The input elements along an axis that a coordinate from −1 to 1 reads, all within the axis.
     private func taps(_ coordinate: Float, length: Int) -> [Tap] {
         let last = Double(length - 1)

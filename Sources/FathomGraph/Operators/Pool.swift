@@ -95,6 +95,27 @@ public struct Pool: Sendable {
         return (values, indices)
     }
 
+    /// The gradient of the operand from that of the result: to the greatest number, or in equal parts to all.
+    func backward(_ gradient: [Float], operand: [Float]?, shape: Shape) -> [Float] {
+        var sums = [Double](repeating: 0, count: shape.count)
+        let (plane, outputs) = (volume.inputPlane, volume.outputPlane)
+        let indices = operand.map { evaluate($0).indices } ?? []
+        for (index, value) in gradient.enumerated() {
+            if summary == .maximum {
+                sums[indices[index]] += Double(value)
+                continue
+            }
+            let start = index / outputs * plane
+            var count = 0.0
+            volume.visit(index % outputs) { _, _ in count += 1 }
+            if countsPadding { count = volume.paddedTaps(index % outputs) }
+            volume.visit(index % outputs) { _, position in
+                sums[start + position] += Double(value) / max(count, 1)
+            }
+        }
+        return sums.map { Float($0) }
+    }
+
     /// A position within a channel as indices count it.
     private func index(_ position: Int) -> Int {
         guard countsColumns else { return position }

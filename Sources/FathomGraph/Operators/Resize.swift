@@ -15,6 +15,33 @@ public struct ResizeTable: Hashable, Sendable {
     /// The outputs that lie outside the input and take the extrapolation value.
     let outside: Set<Int>
 
+    /// The way back, for gradients: for each input, the outputs that it goes into and with which weights. They are
+    /// neighbours, so the positions of one input are, too.
+    public var transposed: ResizeTable {
+        var sums = [[Int: Float]](repeating: [:], count: input)
+        for index in 0..<output {
+            for tap in 0..<taps where weights[index * taps + tap] != 0 {
+                let position = Int(positions[index * taps + tap])
+                sums[position][index, default: 0] += weights[index * taps + tap]
+            }
+        }
+        let spans = sums.map { sum in
+            (sum.keys.min() ?? 0)...max(sum.keys.max() ?? 0, sum.keys.min() ?? 0)
+        }
+        let most = max(spans.map(\.count).max() ?? 1, 1)
+        var (places, factors): ([Int32], [Float]) = ([], [])
+        for (sum, span) in zip(sums, spans) {
+            let first = max(0, min(span.lowerBound, output - most))
+            for place in first..<first + most {
+                places.append(Int32(place))
+                factors.append(sum[place] ?? 0)
+            }
+        }
+        return ResizeTable(
+            input: output, output: input, taps: most, positions: places, weights: factors,
+            outside: [])
+    }
+
     /// Whether the axis stays as it is.
     public var isIdentity: Bool {
         input == output && outside.isEmpty

@@ -2,7 +2,7 @@ import FathomCore
 
 extension GraphPass {
     /// Removes nodes and initializers that no output depends on.
-    static let removeDeadNodes = GraphPass(name: "remove-dead-nodes") {
+    package static let removeDeadNodes = GraphPass(name: "remove-dead-nodes") {
         (graph, _) throws(FathomError) in
         var result = graph
         var needed = Set(graph.outputs.map(\.name))

@@ -1,5 +1,5 @@
 /// Portable float maps: `Pf`, little-endian by a negative scale, bottom row first.
-enum PortableFloatMap {
+package enum PortableFloatMap {
     static func bytes(_ image: DepthImage) -> [UInt8] {
         var file = Array("Pf\n\(image.width) \(image.height)\n-1.0\n".utf8)
         let stride = 4 * image.width

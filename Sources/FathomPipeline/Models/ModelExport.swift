@@ -53,7 +53,7 @@ public struct ModelExport: Sendable {
     }
 
     /// Writes a graph under a passing name, which becomes the final one when the file is whole; gives its size.
-    static func write(
+    package static func write(
         _ graph: Graph, to path: String, overwrites: Bool
     ) throws(FathomError) -> Int {
         let file = try PartialFile(path: path, overwrites: overwrites)

@@ -8,7 +8,7 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench", abstract: "Measure Fathom on this machine.",
         subcommands: [
             BenchModelCommand.self, BenchPipelineCommand.self, BenchStabilityCommand.self,
-            BenchLiveCommand.self,
+            BenchLiveCommand.self, BenchTrainCommand.self,
         ])
 }
 

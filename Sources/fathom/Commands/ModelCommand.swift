@@ -10,6 +10,11 @@ struct ModelCommand: ParsableCommand {
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
+<<<<<<< HEAD
+            ModelPruneCommand.self, ModelGradientCommand.self,
+=======
+            ModelFuseCommand.self,
+>>>>>>> 51d28fb7711c9d1e9cefb2486ac545b63c8fb43c
         ])
 }
 

@@ -6,7 +6,9 @@ import Foundation
 struct ModelExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Write a network as one ONNX file, for inputs of one size if asked.")
+        abstract:
+            "Write a network as one ONNX file, for inputs of one size if asked, or as a TensorFlow SavedModel.",
+        discussion: "An output named *.savedmodel is a folder that TensorFlow loads.")
 
     @Argument(help: ArgumentHelp("A name or an ONNX file.", valueName: "model"))
     var model: String
@@ -23,6 +25,16 @@ struct ModelExportCommand: ParsableCommand {
     var json = false
 
     func run() throws {
+        if SavedModelExport.isMeant(by: output) {
+            guard size == nil else {
+                throw ValidationError("--size is for ONNX; a SavedModel keeps free axes free")
+            }
+            var export = SavedModelExport(model: model, output: output)
+            export.overwrites = overwrite
+            let result = try export.run()
+            if json { return try Terminal.json(result) }
+            return print("\(result.path)  \(result.bytes) bytes, \(result.nodes) nodes")
+        }
         var export = ModelExport(model: model, output: output)
         export.size = size
         export.overwrites = overwrite

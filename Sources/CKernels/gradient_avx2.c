@@ -1,0 +1,8 @@
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define GRADIENT_KERNELS fathom_gradient_avx2
+#include "gradient_body.inc"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,13 @@
+/// What a network learns to give.
+public typealias LearnedDepth = DepthTarget
+
+extension DepthTarget {
+    /// What the network's output is called.
+    var edgeName: String {
+        switch self {
+        case .inverseDepth: "inverse_depth"
+        case .depth: "depth"
+        case .logDepth: "log_depth"
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import FathomCore
+import FathomGraph
+
+extension TrainableNetwork {
+    /// The network as others use it: without coarser scales, and with a logarithm of the depth undone.
+    public func shipped() throws(FathomError) -> Graph {
+        var graph = graph
+        graph.outputs.removeAll { auxiliaryOutputs.contains($0.name) }
+        let logarithm = LearnedDepth.logDepth.edgeName
+        guard let index = graph.outputs.firstIndex(where: { $0.name == logarithm }) else {
+            return try GraphPass.removeDeadNodes.rewrite(graph, [:])
+        }
+        var builder = GraphBuilder(extending: graph)
+        let depth = builder.node("Exp", [logarithm], name: LearnedDepth.depth.edgeName)
+        graph = builder.graph
+        graph.outputs[index].name = depth
+        return try GraphPass.removeDeadNodes.rewrite(graph, [:])
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Fathom
+import Foundation
+
+/// Training steps: how many pictures a second, and where the time goes.
+struct BenchTrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Measure training steps of a network: pictures a second, memory, profile.")
+
+    @Argument(help: "fathomnet, resnet, dispnet, deeplab or plain.")
+    var network = "fathomnet"
+    @Option(help: "Pictures of a batch.")
+    var batch = 4
+    @Option(help: "Size of a picture.")
+    var size = "384x224"
+    @Option(help: "Threads (all cores).")
+    var threads: Int?
+    @Option(help: "Steps that are timed; the median counts.")
+    var steps = 6
+    @Flag(help: "As JSON, with every operator.")
+    var json = false
+
+    func validate() throws {
+        guard (1...256).contains(batch), (1...10_000).contains(steps),
+            threads.map({ (1...256).contains($0) }) ?? true
+        else { throw ValidationError("--batch, --steps or --threads is out of range") }
+        guard PixelSize(size) != nil else { throw ValidationError("--size takes WxH") }
+        guard NetworkConfiguration.Kind(rawValue: network) != nil else {
+            let names = NetworkConfiguration.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("there is no network '\(network)'; there are \(names)")
+        }
+    }
+
+    func run() throws {
+        guard let kind = NetworkConfiguration.Kind(rawValue: network), let size = PixelSize(size)
+        else { return }
+        var bench = TrainingBench(NetworkConfiguration(kind))
+        bench.batch = batch
+        (bench.width, bench.height) = (size.width, size.height)
+        bench.steps = steps
+        bench.threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let result = try bench.measure()
+        if json { return try Terminal.json(result) }
+        print(
+            String(
+                format:
+                    "%@: %.2f pictures a second (step %.1f ms: network %.1f, optimizer %.1f), %.0f MB",
+                result.network, result.samplesPerSecond, result.stepSeconds * 1e3,
+                result.computeSeconds * 1e3, result.updateSeconds * 1e3, result.peakMemoryMB))
+        for part in result.operators.prefix(14) {
+            print(String(format: "%8.2f ms  %@", part.seconds * 1e3, part.operation))
+        }
+    }
+}
