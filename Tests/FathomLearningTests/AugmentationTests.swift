@@ -40,11 +40,12 @@ import Testing
     func movesTogether(angle: Double, flipped: Bool) throws {
         let warp = warp(angle: angle, flipped: flipped)
         // A picture whose values are its places, so that each result says where it came from.
-        let places = Tensor(
-            shape: [3, 40, 60],
-            values: (0..<3 * 2400).map { at in
-                at < 2400 ? Float(at % 60) + 0.5 : Float(at % 2400 / 60) + 0.5
-            })
+        var origins = [Float](repeating: 0, count: 3 * 2400)
+        for at in 0..<2400 {
+            origins[at] = Float(at % 60) + 0.5
+            origins[2400 + at] = Float(at / 60) + 0.5
+        }
+        let places = Tensor(shape: [3, 40, 60], values: origins)
         let depth = Tensor(shape: [40, 60], values: (0..<2400).map { Float($0 + 1) })
         let moved = warp.picture(places).values
         let movedDepth = warp.depth(depth).values
@@ -57,7 +58,9 @@ import Testing
             #expect(abs(Float(source % 60) + 0.5 - moved[at]) <= 0.501)
             #expect(abs(Float(source / 60) + 0.5 - moved[1350 + at]) <= 0.501)
         }
-        let flow = Tensor(shape: [2, 40, 60], values: (0..<4800).map { $0 < 2400 ? 2 : -1 })
+        let across = [Float](repeating: 2, count: 2400)
+        let down = [Float](repeating: -1, count: 2400)
+        let flow = Tensor(shape: [2, 40, 60], values: across + down)
         let movedFlow = warp.flow(flow).values
         let (from, to) = (warp.forward(30, 20), warp.forward(32, 19))
         #expect(abs(Double(movedFlow[700]) - (to.x - from.x)) < 1e-5)

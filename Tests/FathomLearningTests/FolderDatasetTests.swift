@@ -100,7 +100,7 @@ import Testing
         #expect(cause(folder.path("absent.csv")).contains("No such file"))
         #expect(cause(folder.path("")).contains("it is a folder"))
         for (text, part) in [
-            ("depth\na.npy\n", "no column 'rgb'"), ("rgb,detph\na,b\n", "Did you mean 'depth'?"),
+            ("depth\na.npy\n", "no column 'rgb'"), ("rgb,dept\na,b\n", "Did you mean 'depth'?"),
             ("rgb,depth\na\n", "1 values for 2 columns"), ("rgb,depth\n", "no rows"),
             ("rgb,depth,fx\na,b,wide\n", "'fx' is 'wide'"),
             ("rgb,depth\n0.png,1.png\n", "no scale"), ("rgb\n0.png\n", "has no depth"),

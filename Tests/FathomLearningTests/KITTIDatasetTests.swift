@@ -193,7 +193,7 @@ import Testing
             do {
                 try data(folder, "truth: velodyne").verify(.train)
                 return "none"
-            } catch { return (error as? FathomError)?.description ?? "\(error)" }
+            } catch { return error.description }
         }
         func calibration(_ text: String, _ other: String) -> (TemporaryFolder) throws -> Void {
             { folder in

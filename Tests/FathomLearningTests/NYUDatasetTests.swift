@@ -10,14 +10,18 @@ import Testing
     private static let (count, width, height) = (3, 4, 3)
 
     /// Writes a data set of an HDF5 file.
-    private func put<T>(_ file: hid_t, _ name: String, _ axes: [Int], _ type: hid_t, _ values: [T])
-    {
+    private func put<T: BitwiseCopyable>(
+        _ file: hid_t, _ name: String, _ axes: [Int], _ type: hid_t, _ values: [T]
+    ) {
         let lengths = axes.map { hsize_t($0) }
         let space = H5Screate_simple(Int32(axes.count), lengths, nil)
         let set = H5Dcreate2(
             file, name, type, space, fathom_h5_default, fathom_h5_default, fathom_h5_default)
-        H5Dwrite(
-            set, type, fathom_h5_everything, fathom_h5_everything, fathom_h5_default, values)
+        _ = values.withUnsafeBytes {
+            H5Dwrite(
+                set, type, fathom_h5_everything, fathom_h5_everything, fathom_h5_default,
+                $0.baseAddress)
+        }
         H5Dclose(set)
         H5Sclose(space)
     }

@@ -171,7 +171,7 @@ public final class PreparedData: Sendable {
     /// what is wrong with the data shows now and not after an hour.
     ///
     /// - Throws: the first sample's error, where broken ones are not to be skipped; an error when none is left.
-    public func verify(_ split: SplitName, limit: Int = 64) throws(FathomError) {
+    public func verify(_ split: SplitName, limit: Int = 128) throws(FathomError) {
         let part = try part(split)
         for number in part.indices {
             do throws(FathomError) { try part.dataset.glance(number) } catch {
