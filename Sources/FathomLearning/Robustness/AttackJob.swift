@@ -80,6 +80,7 @@ public struct AttackJob {
                 let picture = try attack.perturbed(
                     input, target: goal.target, weight: goal.weight, epsilon: Float(epsilon),
                     number: index)
+                Self.note(picture, clean: input, predictor.model.card, &result)
                 let map = try predictor.model.estimate(networkInput: picture)
                 let prediction = DepthPrediction(
                     width: map.width, height: map.height, values: map.values, kind: map.kind)
@@ -162,6 +163,20 @@ public struct AttackJob {
             Tensor(shape: shape, values: target),
             Tensor(shape: shape, values: weight.map { $0 / total })
         )
+    }
+
+    /// Keeps account of how far a picture was changed and of what it holds.
+    private static func note(
+        _ picture: Tensor, clean: Tensor, _ card: ModelCard, _ result: inout AttackResult
+    ) {
+        let (changed, before) = (
+            Self.picture(picture, card).values, Self.picture(clean, card).values
+        )
+        let largest = zip(changed, before).reduce(0) { max($0, abs($1.0 - $1.1)) }
+        result.largestChange = max(result.largestChange, largest)
+        let (low, high) = (changed.min() ?? 0, changed.max() ?? 0)
+        let range = result.pictureRange
+        result.pictureRange = min(range.lowerBound, low)...max(range.upperBound, high)
     }
 
     /// The picture that a network was given, 3×H×W in 0…1.

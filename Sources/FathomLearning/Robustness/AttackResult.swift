@@ -32,6 +32,10 @@ public struct AttackResult: Sendable {
     public var skipped = 0
     /// Perturbation sizes and means of the metrics.
     public var rows: [(epsilon: Double, metrics: [Metric: Double])] = []
+    /// The largest change of a channel of a pixel that was made, in 0…1.
+    public var largestChange: Float = 0
+    /// The least and the greatest value of the changed pictures, in 0…1.
+    public var pictureRange: ClosedRange<Float> = 0...0
     var cases: [Case] = []
 
     private static let shown: [Metric] = [.absRel, .rmse, .delta1, .silog, .ordinal]
@@ -52,9 +56,14 @@ public struct AttackResult: Sendable {
             let values = Self.shown.map { metric in
                 padded(row.metrics[metric].map { $0.formatted(digits: 4) } ?? "-")
             }
-            lines.append(padded(Plot.short(row.epsilon)) + values.joined())
+            lines.append(padded(Self.short(row.epsilon)) + values.joined())
         }
         return lines
+    }
+
+    /// As short as the number is.
+    private static func short(_ epsilon: Double) -> String {
+        epsilon == 0 ? "0" : epsilon < 1e-4 ? "\(epsilon)" : "\(Float(epsilon))"
     }
 
     func json() throws(FathomError) -> Data {
@@ -62,7 +71,7 @@ public struct AttackResult: Sendable {
             "model": predictor.name, "dataset": dataset, "method": method.rawValue,
             "steps": steps, "alignment": alignment.rawValue, "crop": settings.crop.rawValue,
             "cap": settings.cap, "pictures": pictures, "skipped": skipped,
-            "epsilonUnit": "0…1 of the picture",
+            "epsilonUnit": "0…1 of the picture", "largestChange": Double(largestChange),
         ]
         object["precision"] = predictor.precision
         object["results"] = rows.map { row -> [String: Any] in
@@ -87,7 +96,7 @@ public struct AttackResult: Sendable {
                 title: "\(metric.rawValue) by perturbation",
                 labels: ("largest change of a pixel, in 0…1", metric.words),
                 bars: rows.map { $0.metrics[metric] },
-                edges: rows.map { Plot.short($0.epsilon) } + [""]
+                edges: rows.map { Self.short($0.epsilon) } + [""]
             ).svg
         }
         var page = [
@@ -108,7 +117,7 @@ public struct AttackResult: Sendable {
             page.append("<section><h3>\(EvaluationReport.escaped(name))</h3><div class='case'>")
             for item in own {
                 let words =
-                    "ε \(Plot.short(item.epsilon)), absRel \(item.absRel.formatted(digits: 4))"
+                    "ε \(Self.short(item.epsilon)), absRel \(item.absRel.formatted(digits: 4))"
                 page.append(
                     "<figure><img alt='picture' src='\(try Self.encoded(item.picture))'><img alt='prediction' src='\(try Self.painted(item.prediction, range))'><figcaption>\(words)</figcaption></figure>"
                 )
