@@ -10,7 +10,6 @@ struct ModelCommand: ParsableCommand {
         subcommands: [
             ModelListCommand.self, ModelInfoCommand.self, ModelRunCommand.self,
             ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
-            ModelConformanceCommand.self, ModelExportCommand.self, ModelQuantizeCommand.self,
             ModelGradientCommand.self, ModelPruneCommand.self, ModelFuseCommand.self,
         ])
 }
