@@ -3,6 +3,7 @@ import FathomLearning
 
 /// A step whose gradients are given from outside.
 final class ArrayStep: TrainingStep {
+    private static let nothing = Tensor(shape: [0])
     let parameterNames: [String]
     var statisticNames: [String] { statistics.keys.sorted() }
     private let parameters: [String: Tensor]
@@ -29,13 +30,13 @@ final class ArrayStep: TrainingStep {
     }
 
     func withParameter<R>(_ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> R) -> R {
-        parameters[name]!.withUnsafeMutableBuffer(body)
+        (parameters[name] ?? Self.nothing).withUnsafeMutableBuffer(body)
     }
     func withGradient<R>(_ name: String, _ body: (UnsafeBufferPointer<Float>) -> R) -> R {
-        gradients[name]!.withUnsafeBuffer(body)
+        (gradients[name] ?? Self.nothing).withUnsafeBuffer(body)
     }
     func withStatistic<R>(_ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> R) -> R {
-        statistics[name]!.withUnsafeMutableBuffer(body)
+        (statistics[name] ?? Self.nothing).withUnsafeMutableBuffer(body)
     }
 
     func compute(_ batch: [String: Tensor]) throws(FathomError) -> [String: Float] { ["loss": 0] }
@@ -67,7 +68,9 @@ final class LinearStep: TrainingStep {
     }
 
     func compute(_ batch: [String: Tensor]) throws(FathomError) -> [String: Float] {
-        let (image, target) = (batch["image"]!, batch["target"]!)
+        guard let image = batch["image"], let target = batch["target"] else {
+            throw FathomError(operation: "fit", subject: "the batch", cause: "it lacks a part")
+        }
         let (count, width) = (image.shape[0], image.shape[1])
         let (x, y) = (image.values, target.values)
         let (weights, bias) = (inner.values("encoder.weight"), inner.values("bias")[0])

@@ -47,7 +47,11 @@ private struct RecordedOptimizers: Decodable, Sendable {
     static let all: RecordedOptimizers = {
         let path = Program.packageRoot.appendingPathComponent(
             "Tests/FathomLearningTests/Recorded/optimizers.json")
-        return try! JSONDecoder().decode(Self.self, from: Data(contentsOf: path))
+        do {
+            return try JSONDecoder().decode(Self.self, from: Data(contentsOf: path))
+        } catch {
+            preconditionFailure("\(path.path): \(error)")
+        }
     }()
 
     static func section(_ settings: [String: Setting]) throws -> ConfigurationSection {

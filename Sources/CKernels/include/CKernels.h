@@ -13,5 +13,6 @@
 #include "matrix.h"
 #include "tensor.h"
 #include "gradient.h"
+#include "optimizer.h"
 #include "peak.h"
 #include "color.h"

@@ -94,13 +94,15 @@ public struct TrainingConfiguration: Sendable {
         name = try section.requiredText("name")
         seed = UInt64(try section.integer("seed", in: 0...Int(Int32.max)) ?? 0)
         batchSize = try section.integer("batchSize", in: 1...4096) ?? 8
-        ema =
-            section.has("ema")
-            ? try section.number("ema", default: 0.999, in: 0...0.999_999_9) : nil
+        let decay = try section.number("ema", default: 0.999, in: 0...0.999_999_9)
+        ema = section.has("ema") ? decay : nil
         checkpointMinutes = try section.number("checkpointMinutes", default: 5, in: 0...10_000)
         output = try section.text("output") ?? "runs/\(name)"
-        length = try Self.length(section)
+        let steps = try section.integer("steps", in: 1...1_000_000_000)
+        let times = try section.number("epochs", default: 1, in: 1e-6...1e6)
+        let epochs = section.has("epochs") ? times : nil
         try section.finish()
+        length = try Self.length(steps, epochs, section)
 
         self.network = try NetworkConfiguration(Self.required(network, "network", section))
         self.data = try DataConfiguration(Self.required(data, "data", section))
@@ -130,16 +132,17 @@ public struct TrainingConfiguration: Sendable {
         return part
     }
 
-    private static func length(_ section: ConfigurationSection) throws(FathomError) -> Length {
-        let steps = try section.integer("steps", in: 1...1_000_000_000)
-        let hasEpochs = section.has("epochs")
-        let epochs = try section.number("epochs", default: 1, in: 1e-6...1e6)
-        guard (steps != nil) != hasEpochs else {
+    private static func length(
+        _ steps: Int?, _ epochs: Double?, _ section: ConfigurationSection
+    ) throws(FathomError) -> Length {
+        switch (steps, epochs) {
+        case (let steps?, nil): return .steps(steps)
+        case (nil, let epochs?): return .epochs(epochs)
+        default:
             throw section.error(
-                hasEpochs ? "both 'steps' and 'epochs' are there" : "'steps' is missing",
+                steps == nil ? "'steps' is missing" : "both 'steps' and 'epochs' are there",
                 "Give either 'steps: 20000' or 'epochs: 20'")
         }
-        return steps.map { .steps($0) } ?? .epochs(epochs)
     }
 
     private static func judging(
@@ -150,9 +153,9 @@ public struct TrainingConfiguration: Sendable {
         judging.patience = try section.integer("patience", in: 1...1_000_000)
         judging.samples = try section.integer("samples", in: 1...1_000_000) ?? judging.samples
         judging.pictures = try section.integer("pictures", in: 0...1000) ?? judging.pictures
-        if section.has("alignment") {
-            judging.alignment = try section.choice("alignment", default: nil)
-        }
+        let alignment: DepthAlignment = try section.choice(
+            "alignment", default: DepthAlignment.none)
+        judging.alignment = section.has("alignment") ? alignment : nil
         try section.finish()
         return judging
     }

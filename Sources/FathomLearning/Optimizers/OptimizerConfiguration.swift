@@ -74,9 +74,8 @@ public struct OptimizerConfiguration: Hashable, Sendable {
             throw section.error(
                 "'\(stray)' means nothing to \(kind.rawValue)", "Remove it, or change 'kind'")
         }
-        if section.has("clip") {
-            clip = try section.number("clip", default: 1, in: 1e-12...1e12)
-        }
+        let limit = try section.number("clip", default: 1, in: 1e-12...1e12)
+        clip = section.has("clip") ? limit : nil
         accumulate = try section.integer("accumulate", in: 1...4096) ?? 1
         try section.finish()
     }

@@ -1,3 +1,4 @@
+import CKernels
 import FathomCore
 
 /// Numbers that all elements of a parameter share in one step.
@@ -63,27 +64,21 @@ enum OptimizerLoops {
         _ span: ParameterSpan, _ configuration: OptimizerConfiguration, _ numbers: StepNumbers
     ) {
         guard let means = span.states.0, let squares = span.states.1 else { return }
-        let (weights, gradients) = (span.weights, span.gradients)
         let isDecoupled = configuration.kind == .adamw
-        let keep = isDecoupled ? Float(1 - numbers.rate * numbers.decay) : 1
-        let added = isDecoupled ? 0 : Float(numbers.decay)
         // Powers by repeated products: the same on every machine, unlike a library's pow.
         let bias1 = 1 - power(configuration.beta1, numbers.step)
         let bias2 = 1 - power(configuration.beta2, numbers.step)
-        let size = Float(numbers.rate / bias1)
-        let root = Float(bias2.squareRoot())
-        let (new1, old2) = (Float(1 - configuration.beta1), Float(configuration.beta2))
-        let (new2, epsilon) = (Float(1 - configuration.beta2), Float(configuration.epsilon))
-        let scale = numbers.gradientScale
-        for i in 0..<span.count {
-            let weight = weights[i] * keep
-            let gradient = scale * gradients[i] + added * weights[i]
-            let mean = means[i] + new1 * (gradient - means[i])
-            let square = old2 * squares[i] + new2 * gradient * gradient
-            means[i] = mean
-            squares[i] = square
-            weights[i] = weight - size * (mean / (square.squareRoot() / root + epsilon))
-        }
+        var shared = fathom_adam()
+        shared.keep = isDecoupled ? Float(1 - numbers.rate * numbers.decay) : 1
+        shared.added = isDecoupled ? 0 : Float(numbers.decay)
+        shared.scale = numbers.gradientScale
+        shared.new_mean = Float(1 - configuration.beta1)
+        shared.old_square = Float(configuration.beta2)
+        shared.new_square = Float(1 - configuration.beta2)
+        shared.size = Float(numbers.rate / bias1)
+        shared.root = Float(bias2.squareRoot())
+        shared.epsilon = Float(configuration.epsilon)
+        fathom_adam_step(span.weights, span.gradients, means, squares, span.count, &shared)
     }
 
     /// base to a whole power, by squaring.
