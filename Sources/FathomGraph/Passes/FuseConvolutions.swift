@@ -20,6 +20,8 @@ private struct ConvolutionFusion {
     private let kept: Set<String>
     private var readers: [String: [Int]] = [:]
     private var nodes: [Node?]
+    /// Where convolutions with what follows them stand now, in the place of another node.
+    private var fused: Set<Int> = []
 
     init(_ graph: Graph, _ facts: [String: Fact]) {
         self.graph = graph
@@ -40,7 +42,7 @@ private struct ConvolutionFusion {
     /// The node that alone reads an edge, unless another convolution has taken it.
     private func onlyReader(_ edge: String) -> Int? {
         guard !kept.contains(edge), let list = readers[edge], list.count == 1,
-            nodes[list[0]] != nil
+            nodes[list[0]] != nil, !fused.contains(list[0])
         else { return nil }
         return list[0]
     }
@@ -74,6 +76,7 @@ private struct ConvolutionFusion {
         node.operation = Operator.fusedConvolution
         // Where the last of the fused nodes was, everything that they read is there.
         nodes[last] = node
+        fused.insert(last)
     }
 
     /// What an addition adds to an edge, if it has the same shape.

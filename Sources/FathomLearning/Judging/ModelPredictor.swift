@@ -47,7 +47,7 @@ public final class ModelPredictor: DepthPredictor {
     }
 
     /// Nothing is carried along.
-    public func beginClip() {}
+    public func beginClip() { model.forget() }
 
     /// Runs the network; the result has the size at which the picture was given to it.
     public func predict(_ sample: DepthSample) throws(FathomError) -> DepthPrediction {
