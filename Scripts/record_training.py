@@ -4,8 +4,9 @@
     python Scripts/record_training.py --features ENCODER.onnx
 
 The networks are written here as PyTorch has them, narrow and for small pictures; their first weights and the batch are
-made from seeds on both sides, so that nothing but results is recorded. Of each gradient norm, sum, first and last number
-are kept, of one network's every number. With --features, the encoder of FathomNet with the weights that convert_lite0.py
+made from seeds on both sides, so that nothing but results is recorded: those of double precision, and by how much
+PyTorch's own are off in single precision or with weights changed by a millionth, which for narrow networks with batch
+norms and ReLU6 can be many percents. Of each gradient norm, sum, first and last number are kept, of one network's all. With --features, the encoder of FathomNet with the weights that convert_lite0.py
 wrote is compared with the module of the package efficientnet_lite_pytorch 0.1.0.
 Made with Python 3.11, torch 2.13.0, numpy 2.3.5.
 """
@@ -24,8 +25,10 @@ from seeded import initial_weights, uniform
 class Weights:
     """Layers by name; a layer's weights are made when it is first applied."""
 
-    def __init__(self, width, kind, seed=5, given=None, training=True):
+    def __init__(self, width, kind, seed=5, given=None, training=True, dtype=torch.float32,
+                 shaken=0.0):
         self.width, self.kind, self.seed, self.given, self.training = width, kind, seed, given or {}, training
+        self.dtype, self.shaken = dtype, shaken
         self.learnt, self.epsilon = {}, 1e-5
 
     def scaled(self, channels):
@@ -34,7 +37,8 @@ class Weights:
     def weight(self, name, make):
         if name not in self.learnt:
             value = self.given[name] if name in self.given else make()
-            self.learnt[name] = torch.tensor(np.asarray(value)).requires_grad_()
+            value = torch.tensor(np.asarray(value)).to(self.dtype)
+            self.learnt[name] = (value * (1 + self.shaken * torch.randn_like(value))).requires_grad_()
         return self.learnt[name]
 
     def conv(self, name, x, channels, k=3, stride=1, dilation=1, groups=1, bias=True, tensorflow=False):
@@ -214,23 +218,19 @@ def each_scale(loss):
     return total
 
 
-def midas(batch):
-    return losses.ssi(batch) + 0.5 * losses.gradient_matching(batch)
-
-
-SGD, ADAM = "{kind: sgd, rate: 0.01, momentum: 0.9}", "{kind: adam, rate: 0.001}"
-L1, SSI = "[{kind: l1}]", "[{kind: scale-shift-invariant}, {kind: gradient-matching, weight: 0.5}]"
-#        network, width, its function, first weights, batch, height, width, frames, loss, section of the loss, optimizer
+SGD, ADAM = "{kind: sgd, rate: %g, momentum: 0.9}", "{kind: adam, rate: 0.001}"
+# The square where batch norms are many: the absolute value's sign flips with the last digits.
+L1, SQUARE = "[{kind: l1}]", "[{kind: mse}]"
+#        network, width, its function, first weights, batch, height, width, frames, loss, section of the loss, rate of SGD (Adam: none)
 CASES = [
-    ("kind: plain, layers: 3", 0.0625, plain, "kaiming_fan_in", 2, 16, 24, 1, losses.mse, "[{kind: mse}]", ADAM),
-    ("kind: dispnet", 0.0625, dispnet, "xavier", 2, 128, 128, 1, losses.l1, L1, ADAM),
-    ("kind: deeplab", 0.125, deeplab, "kaiming_fan_out", 2, 64, 96, 1, losses.silog, "[{kind: scale-invariant-log}]",
-     SGD),
-    ("kind: resnet, depth: 18", 0.0625, resnet, "kaiming_fan_out", 2, 64, 96, 1, losses.berhu, "[{kind: berhu}]", SGD),
+    ("kind: plain, layers: 3", 0.0625, plain, "kaiming_fan_in", 2, 16, 24, 1, losses.mse, "[{kind: mse}]", None),
+    ("kind: dispnet", 0.0625, dispnet, "xavier", 2, 128, 128, 1, losses.l1, L1, None),
+    ("kind: deeplab", 0.25, deeplab, "kaiming_fan_out", 6, 64, 96, 1, losses.mse, SQUARE, 1e-4),
+    ("kind: resnet, depth: 18", 0.0625, resnet, "kaiming_fan_out", 2, 64, 96, 1, losses.berhu, "[{kind: berhu}]", 0.01),
     ("kind: resnet, depth: 50", 0.0625, lambda w, x: resnet(w, x, (3, 4, 6, 3), True), "kaiming_fan_out", 2, 64, 96, 1,
-     losses.l1, L1, SGD),
-    ("kind: fathomnet", 0.25, fathomnet, "kaiming_fan_out", 2, 64, 96, 1, midas, SSI, SGD),
-    ("kind: video", 0.25, lambda w, x: fathomnet(w, x, 2), "kaiming_fan_out", 6, 64, 96, 3, losses.l1, L1, SGD),
+     losses.mse, SQUARE, 1e-3),
+    ("kind: fathomnet", 0.25, fathomnet, "kaiming_fan_out", 6, 64, 96, 1, losses.mse, SQUARE, 1e-3),
+    ("kind: video", 0.25, lambda w, x: fathomnet(w, x, 2), "kaiming_fan_out", 6, 64, 96, 3, losses.mse, SQUARE, 1e-3),
 ]
 
 
@@ -244,32 +244,46 @@ def batch_of(count, height, width):
             "valid": (torch.from_numpy(uniform(2, target.shape, 0, 1)) > 0.2).float()}
 
 
-def train(case, steps=10):
-    network, width, function, kind, count, height, columns, frames, loss, loss_text, optimizer_text = case
-    batch, w, record = batch_of(count, height, columns), Weights(width, kind), []
-    total, gradients, optimizer = each_scale(loss), {}, None
-    for step in range(steps + 1):
+def steps(case, dtype, count=10, shaken=0.0):
+    """Losses before each step and after the last, and the first gradients."""
+    _, width, function, kind, pictures, height, columns, _, loss, _, rate = case
+    batch = {name: tensor.to(dtype) for name, tensor in batch_of(pictures, height, columns).items()}
+    w, values, total, gradients, optimizer = Weights(width, kind, dtype=dtype, shaken=shaken), [], each_scale(loss), {}, None
+    for step in range(count + 1):
         value = total(function(w, batch["image"]), batch)
-        record.append(float(f"{value.item():.7g}"))
+        values.append(value.item())
         if optimizer is None:
-            optimizer = (torch.optim.SGD(w.learnt.values(), 0.01, 0.9) if optimizer_text == SGD
+            optimizer = (torch.optim.SGD(w.learnt.values(), rate, 0.9) if rate
                          else torch.optim.Adam(w.learnt.values(), 0.001))
         optimizer.zero_grad()
         value.backward()
         if step == 0:
-            keep = "plain" in network
-            gradients = {name: summary(p.grad.flatten(), keep) for name, p in w.learnt.items()}
+            gradients = {name: p.grad.double().flatten().clone() for name, p in w.learnt.items()}
         optimizer.step()
-    print(f"{network:28} {len(gradients)} parameters, loss {record[0]:.5f} to {record[-1]:.5f}")
+    return values, gradients
+
+
+def train(case):
+    network, width, _, _, count, height, columns, frames, _, loss_text, rate = case
+    exact, gradients = steps(case, torch.float64)
+    others = [steps(case, torch.float32), steps(case, torch.float64, shaken=1e-6)]
+    drift = [max(abs(a - losses[i]) for losses, _ in others) for i, a in enumerate(exact)]
+    deviations = {name: max((rough[name] - g).norm().item() for _, rough in others) for name, g in gradients.items()}
+    print(f"{network:28} {len(gradients)} parameters, loss {exact[0]:.5f} to {exact[-1]:.5f}, off by {max(drift):.1e}")
     return {"network": f"{{{network}, width: {width}}}", "batch": count, "height": height, "width": columns,
-            "frames": frames, "loss": loss_text, "optimizer": optimizer_text, "losses": record,
-            "gradients": gradients}
+            "frames": frames, "loss": loss_text, "optimizer": SGD % rate if rate else ADAM,
+            "losses": rounded(exact, 8), "drift": rounded(drift, 3),
+            "gradients": {n: summary(g, "plain" in network) for n, g in gradients.items()},
+            "deviations": {n: float(f"{d:.3g}") for n, d in deviations.items()}}
+
+
+def rounded(numbers, digits):
+    return [float(f"{x:.{digits}g}") for x in numbers]
 
 
 def summary(gradient, everything):
-    numbers = gradient.tolist() if everything else [
-        gradient.norm().item(), gradient.double().sum().item(), gradient[0].item(), gradient[-1].item()]
-    return [float(f"{x:.6g}") for x in numbers]
+    return rounded(gradient.tolist() if everything else [
+        gradient.norm().item(), gradient.sum().item(), gradient[0].item(), gradient[-1].item()], 6)
 
 
 def compare_features(path):

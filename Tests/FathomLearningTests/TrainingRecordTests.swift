@@ -15,8 +15,12 @@ struct RecordedTraining: Decodable, CustomTestStringConvertible {
     var loss: String
     var optimizer: String
     var losses: [Float]
+    /// By how much PyTorch's own losses are off in single precision, or with weights changed by a millionth.
+    var drift: [Float]
     /// Of each parameter all numbers of the first gradient, or norm, sum, first and last.
     var gradients: [String: [Float]]
+    /// By how much, as a norm, each of PyTorch's own first gradients is off likewise.
+    var deviations: [String: Float]
 
     var testDescription: String { network }
 
@@ -108,8 +112,10 @@ struct TrainingRecordTests {
         let optimizer = try recorded.makeOptimizer(step)
         for (index, expected) in recorded.losses.enumerated() {
             let loss = try #require(try step.compute(batch)["loss"])
+            // As far off as PyTorch's own are, several times.
+            let drift = recorded.drift[...index].max() ?? 0
             #expect(
-                abs(loss - expected) < (index == 0 ? 2e-5 : 2e-3) * abs(expected),
+                abs(loss - expected) < (index == 0 ? 2e-5 : 2e-3) * abs(expected) + 4 * drift,
                 "step \(index): \(loss), PyTorch \(expected)")
             if index == 0 { compareGradients(step, recorded) }
             optimizer.update(
@@ -131,10 +137,14 @@ struct TrainingRecordTests {
                     gradient.last,
                 ].compactMap { $0 }
             #expect(ours.count == expected.count)
-            // Sums of many numbers cancel: they are as exact as the norm and the count let them be.
-            let scale = Float(norm) * Float(gradient.count).squareRoot()
-            for (ours, theirs) in zip(ours, expected) {
-                #expect(abs(ours - theirs) < 2e-3 * scale + 1e-6, "\(name): \(ours), \(theirs)")
+            // As far off as PyTorch's own are, several times.
+            let allowed = 2e-3 * Float(norm) + 4 * (recorded.deviations[name] ?? 0) + 1e-6
+            for (index, (ours, theirs)) in zip(ours, expected).enumerated() {
+                // Numbers of a sum cancel: it is as exact as their count lets it be.
+                let isSum = !isWhole && index == 1
+                let factor = isSum ? Float(gradient.count).squareRoot() : 1
+                #expect(
+                    abs(ours - theirs) < factor * allowed, "\(name) \(index): \(ours), \(theirs)")
             }
         }
     }
