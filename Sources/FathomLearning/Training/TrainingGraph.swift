@@ -195,14 +195,17 @@ public final class TrainingSession: TrainingStep {
         training.inputShapes.filter { !parameterNames.contains($0.key) }
     }
 
+    /// Reads or writes a parameter in place; from the next batch on it counts.
     public func withParameter<R>(
         _ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> R
     ) -> R { session.withInput(name, body) }
 
+    /// Reads the gradient of the last batch's loss by a parameter.
     public func withGradient<R>(
         _ name: String, _ body: (UnsafeBufferPointer<Float>) -> R
     ) -> R { session.withOutput(Graph.gradientName(name)) { gradient, _ in body(gradient) } }
 
+    /// Reads or writes a running statistic in place.
     public func withStatistic<R>(
         _ name: String, _ body: (UnsafeMutableBufferPointer<Float>) -> R
     ) -> R {
@@ -212,6 +215,7 @@ public final class TrainingSession: TrainingStep {
         return body(memory)
     }
 
+    /// Loss and its parts for one batch; throws where an input is missing or has another shape.
     public func compute(_ batch: [String: Tensor]) throws(FathomError) -> [String: Float] {
         for (name, shape) in training.inputShapes where training.initial[name] == nil {
             guard let tensor = batch[name], tensor.shape == shape else {
