@@ -187,4 +187,27 @@ struct TrainCommandTests {
         #expect(second.text == first.text)
         #expect(!second.errors.contains("to step"))
     }
+
+    @Test("adversarial training changes its share of each batch, by no more than epsilon")
+    func adversarial() throws {
+        let folder = try folder()
+        let short = ["--steps", "1"]
+        #expect(
+            try train(folder, short + ["--output", "a", "--dump-batches", "clean"]).status == 0)
+        let changes = ["kind=pgd", "epsilon=0.02", "share=0.5", "steps=3"].flatMap {
+            ["--set", "adversarial.\($0)"]
+        }
+        let names = ["--output", "b", "--dump-batches", "changed"]
+        #expect(try train(folder, short + changes + names).status == 0)
+        let batches = try ["clean", "changed"].map {
+            try NumpyFile.read(folder.path("\($0)/batch-00000000/image.npy")).values
+        }
+        let differences = zip(batches[0], batches[1]).map { abs($0 - $1) }
+        let half = differences.count / 2
+        // The smallest of ImageNet's deviations.
+        #expect(differences.allSatisfy { $0 <= 0.02 / 0.224 + 1e-4 })
+        #expect(differences[..<half].contains { $0 > 0.05 })
+        #expect(differences[half...].allSatisfy { $0 == 0 })
+        #expect(FileManager.default.fileExists(atPath: folder.path("a/report.html")))
+    }
 }

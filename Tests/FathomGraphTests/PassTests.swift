@@ -176,4 +176,22 @@ struct PassTests {
         #expect(summary.multiplyAdds == 2 * 4 * 27 * 30)
         #expect(summary.outputShapes["z"] == [1, 4, 5, 6])
     }
+
+    @Test("of two convolutions that are added, one takes the addition and the other stays")
+    func twoConvolutionsAdded() throws {
+        var builder = GraphBuilder(name: "sum")
+        builder.input("x", [.fixed(1), .fixed(2), .fixed(3), .fixed(3)])
+        let parts = (1...2).map { seed in
+            let weights = numbers([2, 2, 1, 1], seed: seed)
+            return builder.node("Conv", ["x", builder.constant(weights, near: "w")])
+        }
+        builder.output(builder.add(parts[0], parts[1]))
+        let graph = try builder.finish()
+        let shapes = ["x": Shape([1, 2, 3, 3])]
+        let fused = try GraphPass.apply(to: graph, inputShapes: shapes)
+        let values = ["x": Value.floats(numbers([1, 2, 3, 3], seed: 9))]
+        let (plain, quick) = (try graph.evaluate(values), try fused.evaluate(values))
+        #expect(plain.values.first?.floatValues == quick.values.first?.floatValues)
+        #expect(fused.nodes.count == 2)
+    }
 }

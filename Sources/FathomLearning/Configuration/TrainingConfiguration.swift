@@ -27,15 +27,7 @@ public struct TrainingConfiguration: Sendable {
     /// Learning from pictures that were changed to mislead: `adversarial: {kind, epsilon, share, steps}`.
     public struct Adversarial: Hashable, Sendable {
         /// How pictures are changed.
-        public enum Kind: String, Hashable, Sendable, CaseIterable {
-            /// One step along the gradient's signs (Goodfellow et al. 2015).
-            case fgsm
-            /// Several smaller ones (Madry et al. 2018).
-            case pgd
-        }
-
-        /// How pictures are changed.
-        public var kind = Kind.fgsm
+        public var kind = AttackMethod.fgsm
         /// The largest change of a value in 0…1.
         public var epsilon = 0.008
         /// The share of the batches that is changed.

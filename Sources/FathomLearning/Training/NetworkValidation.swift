@@ -29,8 +29,10 @@ final class NetworkValidation: Validation {
         // Whole batches, so that no sample counts twice, unless there are fewer than one batch has.
         batchCount = max(1, samples / configuration.batchSize)
         var settings = JudgingSettings()
-        settings.cap = Double(configuration.data.limits.upperBound)
-        settings.floor = Double(configuration.data.limits.lowerBound)
+        // Where the data know farther depths, errors are still taken as they usually are: one pixel that is put at the
+        // horizon would outweigh all others.
+        settings.cap = min(settings.cap, Double(configuration.data.limits.upperBound))
+        settings.floor = max(settings.floor, Double(configuration.data.limits.lowerBound))
         judge = PictureJudge(
             settings: settings,
             alignment: judging.alignment ?? Self.alignment(configuration.loss))

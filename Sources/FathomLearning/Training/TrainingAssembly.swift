@@ -12,6 +12,8 @@ public struct TrainingAssembly {
     public let used: TrainableNetwork
     /// The network with its losses behind it.
     let learner: TrainableNetwork
+    /// What goes into the network and what comes out.
+    let interface: NetworkInterface
     let loss: LossConfiguration.Built
     /// The data, open and divided.
     public let data: PreparedData
@@ -25,7 +27,7 @@ public struct TrainingAssembly {
                 operation: "train", subject: configuration.name,
                 cause: "no network learns \(data.target.rawValue)")
         }
-        let interface = NetworkInterface(
+        interface = NetworkInterface(
             learns: learns, mean: data.normalization.mean, std: data.normalization.deviation)
         let clips =
             data.clip > 1 ? ClipShape(frames: data.clip, clips: configuration.batchSize) : nil
@@ -110,7 +112,8 @@ public struct TrainingAssembly {
         if let initial { start = try start.with(network.weights(ofFile: initial)) }
         let loss = loss
         let training = try TrainingGraph(
-            start, shapes: shapes(pictures: picturesInBatch)
+            start, shapes: shapes(pictures: picturesInBatch),
+            differentiatesPicture: configuration.adversarial != nil
         ) { _ throws(FathomError) in
             TrainingGraph.Loss(
                 total: loss.total, parts: Self.names(loss).map { (name: $0.name, edge: $0.edge) })

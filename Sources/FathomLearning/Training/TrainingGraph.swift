@@ -66,9 +66,11 @@ public struct TrainingGraph: Sendable {
     ///   - shapes: the shapes of the batch, by name: `image`, and what the loss reads.
     ///   - usesBatchStatistics: whether batch norms take the statistics of the batch (they keep the running ones
     ///     otherwise, as for fine-tuning on few pictures).
+    ///   - differentiatesPicture: whether the gradient by `image` is computed, too.
     ///   - loss: adds inputs (`target`, `valid`, …) and nodes to the network's graph.
     public init(
         _ network: TrainableNetwork, shapes: [String: Shape], usesBatchStatistics: Bool = true,
+        differentiatesPicture: Bool = false,
         loss: (inout GraphBuilder) throws(FathomError) -> Loss
     ) throws(FathomError) {
         var graph = network.graph
@@ -112,7 +114,8 @@ public struct TrainingGraph: Sendable {
             initial[norm.runningVariance] = graph.initializers[norm.runningVariance]?.tensor
         }
         self.graph = try whole.differentiated(
-            loss: loss.total, parameters: parameters, inputShapes: inputShapes)
+            loss: loss.total, parameters: parameters + (differentiatesPicture ? ["image"] : []),
+            inputShapes: inputShapes)
         self.loss = loss
         self.initial = initial
         self.inputShapes = inputShapes
@@ -217,17 +220,7 @@ public final class TrainingSession: TrainingStep {
 
     /// Loss and its parts for one batch; throws where an input is missing or has another shape.
     public func compute(_ batch: [String: Tensor]) throws(FathomError) -> [String: Float] {
-        for (name, shape) in training.inputShapes where training.initial[name] == nil {
-            guard let tensor = batch[name], tensor.shape == shape else {
-                let given = batch[name].map { "\($0.shape)" } ?? "missing"
-                throw FathomError(
-                    operation: "train", subject: "the batch",
-                    cause: "'\(name)' is \(given), not \(shape)")
-            }
-            tensor.withUnsafeBuffer { source in
-                session.withInput(name) { _ = $0.update(from: source) }
-            }
-        }
+        try fill(batch)
         try session.execute()
         for norm in training.norms {
             move(norm.runningMean, towards: norm.mean, norm.momentum, factor: 1)
@@ -240,6 +233,30 @@ public final class TrainingSession: TrainingStep {
         var values = ["loss": number(training.loss.total)]
         for part in training.loss.parts { values[part.name] = number(part.edge) }
         return values
+    }
+
+    /// Reads the gradient of a batch's loss by its picture (N×3×H×W); statistics stay as they are. The graph must have been
+    /// made to give it.
+    func withPictureGradient(
+        _ batch: [String: Tensor], _ body: (UnsafeBufferPointer<Float>) -> Void
+    ) throws(FathomError) {
+        try fill(batch)
+        try session.execute()
+        withGradient("image", body)
+    }
+
+    private func fill(_ batch: [String: Tensor]) throws(FathomError) {
+        for (name, shape) in training.inputShapes where training.initial[name] == nil {
+            guard let tensor = batch[name], tensor.shape == shape else {
+                let given = batch[name].map { "\($0.shape)" } ?? "missing"
+                throw FathomError(
+                    operation: "train", subject: "the batch",
+                    cause: "'\(name)' is \(given), not \(shape)")
+            }
+            tensor.withUnsafeBuffer { source in
+                session.withInput(name) { _ = $0.update(from: source) }
+            }
+        }
     }
 
     private func number(_ edge: String) -> Float {

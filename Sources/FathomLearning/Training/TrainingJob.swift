@@ -50,13 +50,31 @@ public struct TrainingJob {
         if let judging = configuration.validation {
             trainer.validation = try NetworkValidation(assembly, judging, options: options)
         }
+        if let adversarial = configuration.adversarial {
+            trainer.transform = AdversarialBatches(
+                adversarial, session: step, interface: assembly.interface, seed: configuration.seed)
+        }
         trainer.export = { (weights, path) throws(FathomError) in
             try AtomicFile.write(path, assembly.onnxBytes(weights))
         }
         trainer.report = report
         try folder.prepare(existing)
         try writeFacts(configuration, folder, threads: pool.threads)
-        return try trainer.run()
+        let summary = try trainer.run()
+        if configuration.validation != nil, summary.end != .interrupted, summary.end != .paused {
+            try judge(folder, options: options)
+        }
+        return summary
+    }
+
+    /// The page that shows how the best weights do on the validation samples.
+    private func judge(_ folder: RunFolder, options: SessionOptions) throws(FathomError) {
+        var evaluation = EvaluationJob(dataset: folder.configuration)
+        evaluation.judged = folder.bestModel
+        evaluation.split = .validation
+        evaluation.pool = options.pool
+        evaluation.report = folder.report
+        _ = try evaluation.run()
     }
 
     private func plan(
