@@ -185,7 +185,8 @@ public final class DepthModel: @unchecked Sendable {
         } else {
             let shapes = try memory.shapes(picture: input.name, shape)
             session = try Session(graph, inputShapes: shapes, options: options)
-            memory.forget()
+            // What has been restored before the first picture stays.
+            if current != nil { memory.forget() }
         }
         let output = session.outputShapes[input.output]?.dimensions ?? []
         guard output.count >= 2, output.dropLast(2).allSatisfy({ $0 == 1 }),
