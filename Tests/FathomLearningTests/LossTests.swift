@@ -119,7 +119,7 @@ struct LossTests {
                 ["kernel_shape": .integers([side, side]), "strides": .integers([side, side])])
         }
         let interface = NetworkInterface(
-            learns: try #require(LearnedDepth(rawValue: recorded.learns)))
+            learns: try #require(DepthTarget(rawValue: recorded.learns)))
         let network = TrainableNetwork(
             graph: builder.graph, parameters: [], auxiliaryOutputs: coarser)
         let edges = LossEdges(

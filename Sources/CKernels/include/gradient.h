@@ -83,9 +83,6 @@ typedef struct fathom_gradient_kernels {
     /// The gradient of a pool's operand: one picture's block (8 lanes) or channel (1). `pool` has the operand as `input`
     /// (for maxima) and the gradient of the result where the result was; `output` gets the operand's.
     void (*pool)(const fathom_pool *pool, const float *gradient, float *output);
-
-    /// Σ x², for the norm of a gradient.
-    double (*sum_of_squares)(const float *numbers, size_t count);
 } fathom_gradient_kernels;
 
 /// The kernels at an instruction set, or at the highest below it that this build has.

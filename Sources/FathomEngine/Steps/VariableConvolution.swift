@@ -2,12 +2,6 @@ import CKernels
 import FathomCore
 import FathomGraph
 
-/// Weights that change from run to run, put in the kernels' order at the beginning of their convolution.
-struct VariableWeights {
-    let packed: Place
-    let bias: Place
-}
-
 extension Planner {
     /// Plans a convolution whose weights are computed or given.
     mutating func lowerVariableConvolution(_ node: Node) throws(FathomError) -> Bool {
@@ -204,21 +198,10 @@ extension Planner {
         }
         let source = try operand(node.inputs[2], .planar)
         guard channels < count else { return source }
-        let target = newBuffer(count)
-        append(
-            PlannedStep(
-                node: node.name, operation: "Pack bias", reads: [source], writes: [target],
-                worksInPlace: false
-            ) { memory in
-                let (from, to) = (
-                    Shared(memory.readable(source)), Shared(memory.writable(target))
-                )
-                return KernelStep(chunks: 1) { _ in
-                    to.value.update(from: from.value, count: channels)
-                    (to.value + channels).update(repeating: 0, count: count - channels)
-                }
-            })
-        return .buffer(target)
+        return packed(node, "Pack bias", source, count: count) { from, to, _ in
+            to.update(from: from, count: channels)
+            (to + channels).update(repeating: 0, count: count - channels)
+        }
     }
 
     /// Weights of channels each by itself in the kernel's order.
@@ -226,22 +209,12 @@ extension Planner {
         _ node: Node, channels: Int, taps: Int, isTurned: Bool = false
     ) throws(FathomError) -> Place {
         let source = try operand(node.inputs[1], .planar)
-        let target = newBuffer(Kernels.blocks(channels) * taps * Kernels.block)
+        let count = Kernels.blocks(channels) * taps * Kernels.block
         let gradients = GradientKernels(instructionSet)
-        append(
-            PlannedStep(
-                node: node.name, operation: "Pack weights", reads: [source], writes: [target],
-                worksInPlace: false
-            ) { memory in
-                let (from, to) = (
-                    Shared(memory.readable(source)), Shared(memory.writable(target))
-                )
-                return KernelStep(chunks: 1) { _ in
-                    gradients.table.pack_depthwise(
-                        from.value, Int32(channels), Int32(taps), isTurned ? 1 : 0, to.value)
-                }
-            })
-        return .buffer(target)
+        return packed(node, "Pack weights", source, count: count) { from, to, _ in
+            gradients.table.pack_depthwise(
+                from, Int32(channels), Int32(taps), isTurned ? 1 : 0, to)
+        }
     }
 
     /// Where the weights of a dense convolution are found.
@@ -257,32 +230,38 @@ extension Planner {
         _ node: Node, _ order: WeightOrder
     ) throws(FathomError) -> Place {
         let source = try operand(node.inputs[1], .planar)
-        let target = newBuffer(
-            max(
-                Kernels.blocks(order.outputs) * Kernels.block * order.taps.count * order.inputs, 1))
+        let count = Kernels.blocks(order.outputs) * Kernels.block * order.taps.count * order.inputs
         let gradients = GradientKernels(instructionSet)
         let groupBlocks = kernels.table.group_blocks
         let group = Int(groupBlocks) * Kernels.block
         let taps = order.taps.map(Int32.init)
+        let chunks = (order.outputs + group - 1) / group
+        return packed(node, "Pack weights", source, count: max(count, 1), chunks: chunks) {
+            from, to, chunk in
+            taps.withUnsafeBufferPointer { taps in
+                var request = fathom_weight_order(
+                    weights: from, output_step: order.outputStep, input_step: order.inputStep,
+                    taps: taps.baseAddress, tap_count: Int32(taps.count),
+                    outputs: Int32(order.outputs), inputs: Int32(order.inputs), packed: to)
+                gradients.table.pack(&request, groupBlocks, Int32(chunk), Int32(chunk + 1))
+            }
+        }
+    }
+
+    /// Adds a step that puts what changes from run to run in a kernel's order, and gives the place.
+    private mutating func packed(
+        _ node: Node, _ operation: String, _ source: Place, count: Int, chunks: Int = 1,
+        _ pack:
+            @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    ) -> Place {
+        let target = newBuffer(count)
         append(
             PlannedStep(
-                node: node.name, operation: "Pack weights", reads: [source], writes: [target],
+                node: node.name, operation: operation, reads: [source], writes: [target],
                 worksInPlace: false
             ) { memory in
-                let (from, to) = (
-                    Shared(memory.readable(source)), Shared(memory.writable(target))
-                )
-                return KernelStep(chunks: (order.outputs + group - 1) / group) { chunk in
-                    taps.withUnsafeBufferPointer { taps in
-                        var request = fathom_weight_order(
-                            weights: from.value, output_step: order.outputStep,
-                            input_step: order.inputStep, taps: taps.baseAddress,
-                            tap_count: Int32(taps.count), outputs: Int32(order.outputs),
-                            inputs: Int32(order.inputs), packed: to.value)
-                        gradients.table.pack(
-                            &request, groupBlocks, Int32(chunk), Int32(chunk + 1))
-                    }
-                }
+                let ends = Shared((memory.readable(source), memory.writable(target)))
+                return KernelStep(chunks: chunks) { pack(ends.value.0, ends.value.1, $0) }
             })
         return .buffer(target)
     }

@@ -130,7 +130,7 @@ public struct NetworkConfiguration: Hashable, Sendable {
 /// What goes into a network and what comes out.
 public struct NetworkInterface: Hashable, Sendable {
     /// What it learns to give.
-    public var learns: LearnedDepth
+    public var learns: DepthTarget
     /// The mean of red, green and blue in 0…1 that has been subtracted from the picture.
     public var mean: [Float]
     /// The standard deviation by which the picture has been divided.
@@ -138,7 +138,7 @@ public struct NetworkInterface: Hashable, Sendable {
 
     /// Inverse depth from pictures normalised by ImageNet's statistics, unless something else is said.
     public init(
-        learns: LearnedDepth = .inverseDepth, mean: [Float] = [0.485, 0.456, 0.406],
+        learns: DepthTarget = .inverseDepth, mean: [Float] = [0.485, 0.456, 0.406],
         std: [Float] = [0.229, 0.224, 0.225]
     ) {
         self.learns = learns

@@ -6,12 +6,12 @@ extension TrainableNetwork {
     public func shipped() throws(FathomError) -> Graph {
         var graph = graph
         graph.outputs.removeAll { auxiliaryOutputs.contains($0.name) }
-        let logarithm = LearnedDepth.logDepth.edgeName
+        let logarithm = DepthTarget.logDepth.edgeName
         guard let index = graph.outputs.firstIndex(where: { $0.name == logarithm }) else {
             return try GraphPass.removeDeadNodes.rewrite(graph, [:])
         }
         var builder = GraphBuilder(extending: graph)
-        let depth = builder.node("Exp", [logarithm], name: LearnedDepth.depth.edgeName)
+        let depth = builder.node("Exp", [logarithm], name: DepthTarget.depth.edgeName)
         graph = builder.graph
         graph.outputs[index].name = depth
         return try GraphPass.removeDeadNodes.rewrite(graph, [:])

@@ -15,12 +15,12 @@ public struct ValidationPicture: Sendable {
     /// 1 where the truth is known, H×W.
     public var valid: Tensor
     /// What the numbers mean.
-    public var unit: LearnedDepth
+    public var unit: DepthTarget
 
     /// Puts a picture together; all parts are of one size.
     public init(
         name: String, input: Tensor, prediction: Tensor, truth: Tensor, valid: Tensor,
-        unit: LearnedDepth
+        unit: DepthTarget
     ) {
         self.name = name
         self.input = input

@@ -122,7 +122,7 @@ final class NetworkValidation: Validation {
             input: data.normalization.restored(try plane(tensors["image"], 3)),
             prediction: try plane(prediction, 1), truth: try plane(tensors["target"], 1),
             valid: try plane(tensors["valid"], 1),
-            unit: LearnedDepth(rawValue: data.target.rawValue) ?? .inverseDepth)
+            unit: data.target)
     }
 
     /// The errors of a picture's depth; nil where no depth is known.

@@ -22,13 +22,8 @@ public struct TrainingAssembly {
     public init(_ configuration: TrainingConfiguration) throws(FathomError) {
         self.configuration = configuration
         let (data, seed) = (configuration.data, configuration.seed)
-        guard let learns = LearnedDepth(rawValue: data.target.rawValue) else {
-            throw FathomError(
-                operation: "train", subject: configuration.name,
-                cause: "no network learns \(data.target.rawValue)")
-        }
         interface = NetworkInterface(
-            learns: learns, mean: data.normalization.mean, std: data.normalization.deviation)
+            learns: data.target, mean: data.normalization.mean, std: data.normalization.deviation)
         let clips =
             data.clip > 1 ? ClipShape(frames: data.clip, clips: configuration.batchSize) : nil
         used = try configuration.network.build(seed: seed, interface: interface)

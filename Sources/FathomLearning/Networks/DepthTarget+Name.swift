@@ -1,6 +1,3 @@
-/// What a network learns to give.
-public typealias LearnedDepth = DepthTarget
-
 extension DepthTarget {
     /// What the network's output is called.
     var edgeName: String {
