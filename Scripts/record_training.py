@@ -21,6 +21,9 @@ import torch.nn.functional as F
 import record_losses as losses
 from seeded import initial_weights, uniform
 
+# Where 10 · sigmoid + 0.01 is 1/8.
+DISPNET_BIAS = np.log((0.125 - 0.01) / 10 / (1 - (0.125 - 0.01) / 10))
+
 
 class Weights:
     """Layers by name; a layer's weights are made when it is first applied."""
@@ -41,16 +44,21 @@ class Weights:
             self.learnt[name] = (value * (1 + self.shaken * torch.randn_like(value))).requires_grad_()
         return self.learnt[name]
 
-    def conv(self, name, x, channels, k=3, stride=1, dilation=1, groups=1, bias=True, tensorflow=False):
+    def conv(self, name, x, channels, k=3, stride=1, dilation=1, groups=1, bias=True, start=0.0,
+             tensorflow=False):
         shape = (channels, x.shape[1] // groups, k, k)
         weight = self.weight(name + ".weight", lambda: initial_weights(
             self.seed, name + ".weight", shape, self.kind, groups))
-        shift = self.weight(name + ".bias", lambda: np.zeros(channels, np.float32)) if bias else None
+        shift = self.weight(name + ".bias", lambda: np.full(channels, start, np.float32)) if bias else None
         padding = dilation * (k // 2)
         if tensorflow and stride == 2:
             before = (k - 2) // 2
             x, padding = F.pad(x, (before, k - 2 - before) * 2), 0
         return F.conv2d(x, weight, shift, stride, padding, dilation, groups)
+
+    def depth(self, x, k):
+        """Inverse depth, above 0, that begins at the typical 8 m."""
+        return F.softplus(self.conv("head", x, 1, k, start=np.log(np.expm1(1 / 8))))
 
     def norm(self, name, x, scale=1.0):
         c = x.shape[1]
@@ -89,7 +97,7 @@ def plain(w, image):
     x = image
     for i in range(3):
         x = F.relu(w.conv(f"layers.{i}", x, w.scaled(64)))
-    return [F.softplus(w.conv("head", x, 1, 1))]
+    return [w.depth(x, 1)]
 
 
 def resnet(w, image, blocks=(2, 2, 2, 2), bottleneck=False):
@@ -113,7 +121,7 @@ def resnet(w, image, blocks=(2, 2, 2, 2), bottleneck=False):
         features.append(x)
     for level, channels in ((3, 256), (2, 128), (1, 64), (0, 32)):
         x = F.relu(w.normalized(f"merge.{level}", torch.cat([up(x), features[level]], 1), w.scaled(channels)))
-    return [up(F.softplus(w.conv("head", x, 1)))]
+    return [up(w.depth(x, 3))]
 
 
 def dispnet(w, image):
@@ -131,7 +139,7 @@ def dispnet(w, image):
             parts.append(up(scales[-1]))
         x = F.relu(w.conv(f"merge.{i}", torch.cat(parts, 1), w.scaled(channels)))
         if i >= 3:
-            scales.append(10 * torch.sigmoid(w.conv(f"predict.{i - 3}", x, 1)) + 0.01)
+            scales.append(10 * torch.sigmoid(w.conv(f"predict.{i - 3}", x, 1, start=DISPNET_BIAS)) + 0.01)
     return scales[::-1]
 
 
@@ -155,7 +163,7 @@ def deeplab(w, image):
     for i in range(2):
         x = F.relu(w.normalized(f"decoder.{i}.depthwise", x, x.shape[1], groups=x.shape[1]))
         x = F.relu(w.normalized(f"decoder.{i}.pointwise", x, c, 1))
-    return [up(F.softplus(w.conv("head", x, 1, 1)), 4)]
+    return [up(w.depth(x, 1), 4)]
 
 
 def lite0(w, image):
@@ -203,7 +211,7 @@ def fathomnet(w, image, clips=None):
                 states.append(state)
             x = torch.cat(states)
     x = F.relu(w.normalized("refine", x, w.scaled(16)))
-    return [up(F.softplus(w.conv("head", x, 1, 1)))]
+    return [up(w.depth(x, 1))]
 
 
 def each_scale(loss):

@@ -26,7 +26,7 @@ struct DeepLab {
         var x = net.concatenate([net.upsample(pyramid, by: 4), detail])
         x = separable(&net, "decoder.0", x)
         x = separable(&net, "decoder.1", x)
-        x = net.positive(net.convolution("head", x, 1, kernel: 1), interface)
+        x = net.depth("head", x, kernel: 1, interface)
         return try net.finish(net.upsample(x, by: 4, name: interface.learns.edgeName))
     }
 

@@ -1,4 +1,5 @@
 import FathomCore
+import Foundation
 
 /// DispNet (Mayer et al. 2016) in the form of SfMLearner (Zhou et al. 2017): seven levels down, seven up, and a disparity
 /// at each of the four finest scales, which goes into the next finer one.
@@ -48,9 +49,12 @@ struct DispNet {
     private func prediction(
         _ net: inout LayerBuilder, _ scale: Int, _ x: Features
     ) -> Features {
-        let y = net.convolution("predict.\(scale)", x, 1)
-        guard interface.learns == .inverseDepth else { return net.positive(y, interface) }
-        // SfMLearner: 10 · sigmoid + 0.01, so that the depth lies between 0.1 and 100.
+        let name = "predict.\(scale)"
+        guard interface.learns == .inverseDepth else { return net.depth(name, x, interface) }
+        // SfMLearner: 10 · sigmoid + 0.01, so that the depth lies between 0.1 and 100. A bias of 0 would say 0.2 m
+        // everywhere, and the first steps away from there kill the sigmoid for good.
+        let part = (interface.learns.typical - 0.01) / 10
+        let y = net.convolution(name, x, 1, startingBias: log(part / (1 - part)))
         let scaled = net.graph.multiply(net.sigmoid(y).edge, 10)
         return Features(edge: net.graph.add(scaled, 0.01), channels: 1)
     }

@@ -48,7 +48,7 @@ struct FathomNet {
             }
         }
         x = net.relu(net.normalized("refine", x, net.scaled(16)))
-        x = net.positive(net.convolution("head", x, 1, kernel: 1), interface)
+        x = net.depth("head", x, kernel: 1, interface)
         return try net.finish(
             net.upsample(x, name: interface.learns.edgeName), state: state,
             stateDimensions: stateDimensions)

@@ -58,10 +58,12 @@ public struct LayerBuilder: Sendable {
         width == 1 ? channels : max(4, Int((Double(channels) * width / 4).rounded()) * 4)
     }
 
-    /// Convolution: `channels` × C/`groups` × `kernel` × `kernel` weights, output of the input's size over `stride`.
+    /// Convolution: `channels` × C/`groups` × `kernel` × `kernel` weights, a bias that begins at
+    /// `startingBias`, output of the input's size over `stride`.
     public mutating func convolution(
         _ name: String, _ x: Features, _ channels: Int, kernel: Int = 3, stride: Int = 1,
-        dilation: Int = 1, groups: Int = 1, bias: Bool = true, border: Border = .symmetric
+        dilation: Int = 1, groups: Int = 1, bias: Bool = true, startingBias: Float = 0,
+        border: Border = .symmetric
     ) -> Features {
         let weight = learnt(
             "\(name).weight", [channels, x.channels / groups, kernel, kernel],
@@ -72,7 +74,8 @@ public struct LayerBuilder: Sendable {
             before = (kernel - 2) / 2
             behind = kernel - 2 - before
         }
-        let inputs = [x.edge, weight] + (bias ? [zeros("\(name).bias", channels)] : [])
+        var inputs = [x.edge, weight]
+        if bias { inputs.append(self.bias("\(name).bias", channels, startingBias)) }
         let output = graph.node(
             "Conv", inputs,
             [
@@ -91,7 +94,7 @@ public struct LayerBuilder: Sendable {
         let weight = learnt(
             "\(name).weight", [x.channels, channels, 3, 3], fans: (x.channels, channels))
         let output = graph.node(
-            "ConvTranspose", [x.edge, weight, zeros("\(name).bias", channels)],
+            "ConvTranspose", [x.edge, weight, bias("\(name).bias", channels)],
             [
                 "kernel_shape": .integers([3, 3]), "strides": .integers([2, 2]),
                 "pads": .integers([1, 1, 1, 1]), "output_padding": .integers([1, 1]),
@@ -200,9 +203,10 @@ public struct LayerBuilder: Sendable {
         return graph.initializer(name, .floats(values))
     }
 
-    private mutating func zeros(_ name: String, _ count: Int) -> String {
+    private mutating func bias(_ name: String, _ count: Int, _ start: Float = 0) -> String {
         if graph.graph.initializers[name] != nil { return name }
         parameters.append(name)
-        return graph.initializer(name, .floats(Tensor(shape: [count])))
+        let values = [Float](repeating: start, count: count)
+        return graph.initializer(name, .floats(Tensor(shape: [count], values: values)))
     }
 }

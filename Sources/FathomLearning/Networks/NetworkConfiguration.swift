@@ -192,10 +192,19 @@ extension LayerBuilder {
             auxiliaryOutputs: coarser.map(\.edge), state: state)
     }
 
-    /// What a network's last layer gives, as a depth: above 0 everywhere, but for a logarithm, which may be anything.
+    /// A network's last convolution, and what it gives as a depth: above 0 everywhere, but for a logarithm, which may be
+    /// anything.
     ///
-    /// Softplus, not ReLU: a ReLU that is 0 for a whole picture learns nothing more.
-    mutating func positive(_ x: Features, _ interface: NetworkInterface) -> Features {
-        interface.learns == .logDepth ? x : softplus(x)
+    /// Softplus, not ReLU: a ReLU that is 0 for a whole picture learns nothing more. The bias begins where the answer is
+    /// `DepthTarget.typicalDepth`, so that the first steps do not throw the features about to get there.
+    mutating func depth(
+        _ name: String, _ x: Features, kernel: Int = 3, _ interface: NetworkInterface
+    ) -> Features {
+        let typical = interface.learns.typical
+        let isLogarithm = interface.learns == .logDepth
+        let y = convolution(
+            name, x, 1, kernel: kernel,
+            startingBias: isLogarithm ? typical : DepthTarget.softplusInverse(typical))
+        return isLogarithm ? y : softplus(y)
     }
 }

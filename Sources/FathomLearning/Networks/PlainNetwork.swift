@@ -16,7 +16,7 @@ struct PlainNetwork {
         for index in 0..<layers {
             x = net.relu(net.convolution("layers.\(index)", x, net.scaled(64)))
         }
-        x = net.positive(net.convolution("head", x, 1, kernel: 1), interface)
+        x = net.depth("head", x, kernel: 1, interface)
         x.edge = net.graph.node("Identity", [x.edge], name: interface.learns.edgeName)
         return try net.finish(x)
     }

@@ -21,7 +21,7 @@ struct ResNetUNet {
             let joined = net.concatenate([net.upsample(x), features[level]])
             x = net.relu(net.normalized("merge.\(level)", joined, net.scaled(channels)))
         }
-        let map = net.positive(net.convolution("head", x, 1), interface)
+        let map = net.depth("head", x, interface)
         return try net.finish(net.upsample(map, name: interface.learns.edgeName))
     }
 }
