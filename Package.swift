@@ -94,6 +94,8 @@ let package = Package(
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+        // Its C library only: what pkg-config names is the C++ one.
+        .systemLibrary(name: "COpenEXR", providers: [.apt(["libopenexr-dev"])]),
         .target(name: "CKernels", cSettings: cSettings),
         .target(name: "CDefaultModel", exclude: ["starter.onnx"], cSettings: cSettings),
         .target(
@@ -116,7 +118,7 @@ let package = Package(
         library(
             "FathomPipeline",
             [
-                "CDefaultModel", "CZlib", logging,
+                "CDefaultModel", "COpenEXR", "CZlib", logging,
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),

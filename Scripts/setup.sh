@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
     make pkg-config zlib1g-dev
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libswresample-dev libavfilter-dev libavdevice-dev
-    libopenblas-dev libcairo2-dev libhdf5-dev fonts-dejavu-core
+    libopenblas-dev libcairo2-dev libhdf5-dev libopenexr-dev fonts-dejavu-core
 )
 
 missing=()

@@ -31,6 +31,55 @@ import Testing
         #expect(floats(file[header.count...]).map(\.bitPattern) == wanted.map(\.bitPattern))
     }
 
+    @Test(
+        "an EXR file has one channel, Z only if it is depth, kind and unit, and is read back to the bit"
+    )
+    func exr() throws {
+        for (kind, channel) in [(DepthKind.inverseDepth, "inverseDepth"), (.metres, "Z")] {
+            let folder = try TemporaryFolder()
+            let conversion = try DepthConversion(from: kind, to: nil)
+            let writer = try DepthFolderWriter(
+                .init(folder: folder.url.path, format: .exr, conversion: conversion),
+                header: .test)
+            // More rows than a compressed chunk has, and not a multiple of them.
+            let values = (0..<3 * 37).map { $0 == 5 ? .nan : Float($0) / 7 }
+            try writer.write(values, width: 3, height: 37)
+            try writer.finish()
+            let file = try folder.bytes("00000000.exr")
+            #expect(Array(file[..<4]) == [0x76, 0x2f, 0x31, 0x01])
+            let text = String(decoding: file, as: UTF8.self)
+            #expect(text.contains(channel) && text.contains(kind.rawValue))
+            #expect(text.contains(conversion.unit.rawValue))
+            let read = try OpenEXRFile.read(folder.path("00000000.exr"))
+            #expect(read.shape == [37, 3])
+            #expect(read.values.map(\.bitPattern) == values.map(\.bitPattern))
+        }
+    }
+
+    @Test(
+        "an EXR file that is cut or has wrong bytes anywhere is an error or a picture, never the end"
+    )
+    func brokenEXR() throws {
+        let whole = try write(.exr, values)
+        let folder = try TemporaryFolder()
+        for end in stride(from: 0, to: whole.count, by: 5) {
+            let path = try folder.write("cut.exr", Data(whole[..<end]))
+            #expect(throws: FathomError.self) { try OpenEXRFile.read(path) }
+        }
+        var errors = 0
+        for place in whole.indices {
+            for value in [UInt8(0), 0x7f, 0xff] {
+                var bytes = whole
+                bytes[place] = value
+                let path = try folder.write("wrong.exr", Data(bytes))
+                do {
+                    #expect(try OpenEXRFile.read(path).count > 0)
+                } catch { errors += 1 }
+            }
+        }
+        #expect(errors > 100)
+    }
+
     @Test("an npz archive holds depth, pts and time_base, each whole")
     func npz() throws {
         let file = try write(.npz, values)

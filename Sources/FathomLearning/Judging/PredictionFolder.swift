@@ -14,7 +14,7 @@ public final class PredictionFolder: DepthPredictor {
     private let files: [String: String]
 
     /// Endings of names that are looked for, in this order.
-    public static let endings = ["npy", "pfm", "png"]
+    public static let endings = ["npy", "pfm", "exr", "png"]
 
     /// Finds the file of each sample, before anything is read.
     ///
@@ -82,12 +82,15 @@ public final class PredictionFolder: DepthPredictor {
         }
         switch (path as NSString).pathExtension {
         case "npy": return try array(path)
-        case "pfm":
-            let map = try PortableFloatMap.read(path)
-            return DepthPrediction(
-                width: map.shape[1], height: map.shape[0], values: map.values, kind: kind)
+        case "pfm": return map(try PortableFloatMap.read(path))
+        case "exr": return map(try OpenEXRFile.read(path))
         default: return try picture(path)
         }
+    }
+
+    private func map(_ values: Tensor) -> DepthPrediction {
+        DepthPrediction(
+            width: values.shape[1], height: values.shape[0], values: values.values, kind: kind)
     }
 
     private func array(_ path: String) throws(FathomError) -> DepthPrediction {

@@ -10,6 +10,8 @@ public enum DepthFileFormat: String, Hashable, Sendable, CaseIterable, Codable {
     case png16
     /// Portable float map.
     case pfm
+    /// OpenEXR, one float channel.
+    case exr
 
     /// The ending of the files' names.
     public var fileExtension: String { self == .png16 ? "png" : rawValue }

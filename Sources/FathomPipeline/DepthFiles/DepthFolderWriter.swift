@@ -113,6 +113,9 @@ public final class DepthFolderWriter {
         case .npy: content = NumpyBytes.array(image)
         case .npz: content = NumpyBytes.archive(image, timestamp: frame.timestamp)
         case .pfm: content = PortableFloatMap.bytes(image)
+        case .exr:
+            content = try OpenEXRFile.bytes(
+                image, kind: frame.kind, unit: options.conversion.unit)
         case .png16: content = portableGraymap(image, &frame)
         }
         try Self.writeWhole(content, folder: options.folder, file: frame.file)

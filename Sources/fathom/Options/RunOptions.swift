@@ -170,7 +170,8 @@ struct SelectionOptions: ParsableArguments {
 /// Depth as data.
 struct DataOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Depth frames as files: npy, npz, png16 or pfm.", valueName: "format"))
+        help: ArgumentHelp(
+            "Depth frames as files: npy, npz, png16, pfm or exr.", valueName: "format"))
     var frames: String?
     @Option(
         name: .customLong("frames-dir"),
