@@ -88,6 +88,21 @@ def positive(*shape):
     return torch.rand(*shape) + 0.3
 
 
+def roundings():
+    torch.manual_seed(6)
+    rounding("QuantizeLinear", 2 * r(2, 9, 5, 6), 0.013, 90, 0, 255)
+    rounding("QuantizeLinear, signed", r(2, 4, 3, 3), 0.0127, 0, -128, 127)
+    rounding("QuantizeLinear, a scale for each output", r(5, 4, 3, 3), [0.011, 0.0203, 0.013, 0.0091, 0.3], 0, -128, 127, 0)
+    rounding("QuantizeLinear, along another axis", r(6, 4), [0.011, 0.0203, 0.013, 0.0091], 0, -128, 127, 1)
+
+
+def extremes():
+    torch.manual_seed(7)
+    operands = {"a": r(2, 3, 4), "b": r(3, 1), "c": r(4)}
+    for name, function in {"Max": torch.maximum, "Min": torch.minimum}.items():
+        case(f"{name} of three", name, operands, lambda a, b, c: function(function(a, b), c))
+
+
 def main():
     unary = {
         "Relu": torch.relu, "Neg": torch.neg, "Abs": torch.abs, "Exp": torch.exp, "Sigmoid": torch.sigmoid,
@@ -217,10 +232,8 @@ def main():
         case(f"GridSample {padding}", "GridSample", {"x": r(2, 3, 5, 6), "g": grid},
              lambda x, g: F.grid_sample(x, g, "bilinear", padding, False),
              {"mode": "bilinear", "padding_mode": padding, "align_corners": 0})
-    rounding("QuantizeLinear", 2 * r(2, 9, 5, 6), 0.013, 90, 0, 255)
-    rounding("QuantizeLinear, signed", r(2, 4, 3, 3), 0.0127, 0, -128, 127)
-    rounding("QuantizeLinear, a scale for each output", r(5, 4, 3, 3), [0.011, 0.02, 0.013, 0.0091, 0.3], 0, -128, 127, 0)
-    rounding("QuantizeLinear, along another axis", r(3, 4), [0.011, 0.02, 0.013, 0.0091], 0, -128, 127, 1)
+    roundings()
+    extremes()
 
     with open(sys.argv[1], "w") as file:
         json.dump({"torch": torch.__version__, "cases": CASES}, file, separators=(",", ":"))
