@@ -178,14 +178,15 @@ SCHEDULES = {
 
 
 def average_case(decay):
-    """The bias-corrected exponential average in double precision."""
+    """The exponential average in double precision, forgetting faster while it is young."""
     weights, gradients = start()
-    value, mean = weights["a"].double(), torch.zeros(7, dtype=torch.float64)
+    value, mean = weights["a"].double(), None
     averages = []
     for k in range(STEPS):
         value = value + gradients[k]["a"].double()
-        mean = decay * mean + (1 - decay) * value
-        averages.append((mean / (1 - decay ** (k + 1))).tolist())
+        kept = min(decay, (k + 1) / (k + 10))
+        mean = value if mean is None else kept * mean + (1 - kept) * value
+        averages.append(mean.tolist())
     return averages
 
 
@@ -203,7 +204,7 @@ def main(path):
             name: {"configuration": options, "steps": steps, "factors": factors}
             for name, (options, steps, factors) in SCHEDULES.items()
         },
-        "average": {"decay": 0.9, "values": average_case(0.9)},
+        "average": {"decay": 0.25, "values": average_case(0.25)},
     }
     with open(path, "w") as file:
         json.dump(case, file, indent=1, sort_keys=True)

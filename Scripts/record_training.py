@@ -44,21 +44,25 @@ class Weights:
             self.learnt[name] = (value * (1 + self.shaken * torch.randn_like(value))).requires_grad_()
         return self.learnt[name]
 
-    def conv(self, name, x, channels, k=3, stride=1, dilation=1, groups=1, bias=True, start=0.0,
-             tensorflow=False):
+    def conv(self, name, x, channels, k=3, stride=1, dilation=1, groups=1, bias=True, tensorflow=False):
         shape = (channels, x.shape[1] // groups, k, k)
         weight = self.weight(name + ".weight", lambda: initial_weights(
             self.seed, name + ".weight", shape, self.kind, groups))
-        shift = self.weight(name + ".bias", lambda: np.full(channels, start, np.float32)) if bias else None
+        shift = self.weight(name + ".bias", lambda: np.zeros(channels, np.float32)) if bias else None
         padding = dilation * (k // 2)
         if tensorflow and stride == 2:
             before = (k - 2) // 2
             x, padding = F.pad(x, (before, k - 2 - before) * 2), 0
         return F.conv2d(x, weight, shift, stride, padding, dilation, groups)
 
+    def head(self, name, x, k, start):
+        shape = (1, x.shape[1], k, k)
+        weight = self.weight(name + ".weight", lambda: initial_weights(self.seed, name + ".weight", shape, "faint"))
+        return F.conv2d(x, weight, self.weight(name + ".bias", lambda: np.full(1, start, np.float32)), 1, k // 2)
+
     def depth(self, x, k):
         """Inverse depth, above 0, that begins at the typical 8 m."""
-        return F.softplus(self.conv("head", x, 1, k, start=np.log(np.expm1(1 / 8))))
+        return F.softplus(self.head("head", x, k, np.log(np.expm1(1 / 8))))
 
     def norm(self, name, x, scale=1.0):
         c = x.shape[1]
@@ -139,7 +143,7 @@ def dispnet(w, image):
             parts.append(up(scales[-1]))
         x = F.relu(w.conv(f"merge.{i}", torch.cat(parts, 1), w.scaled(channels)))
         if i >= 3:
-            scales.append(10 * torch.sigmoid(w.conv(f"predict.{i - 3}", x, 1, start=DISPNET_BIAS)) + 0.01)
+            scales.append(10 * torch.sigmoid(w.head(f"predict.{i - 3}", x, 3, DISPNET_BIAS)) + 0.01)
     return scales[::-1]
 
 

@@ -43,5 +43,7 @@ def initial_weights(seed, name, shape, kind, groups=1):
     pairs = units(seed, 2 * math.prod(shape)).reshape(-1, 2)
     radius = np.sqrt(-2 * np.log(1 - pairs[:, 0]))
     normal = radius * np.cos(np.float32(2 * np.pi) * pairs[:, 1])
+    if kind == "faint":
+        return (np.float32(0.01) * normal).astype(np.float32).reshape(shape)
     deviation = np.sqrt(np.float32(2) / np.float32(fan_in if kind == "kaiming_fan_in" else fan_out))
     return (deviation * normal).astype(np.float32).reshape(shape)

@@ -75,10 +75,10 @@ enum StillDecoder {
         case AV_PIX_FMT_RGBA: return try planes(frame, name, step: 4, [0, 1, 2])
         case AV_PIX_FMT_GRAY8: return try planes(frame, name, step: 1, [0, 0, 0])
         case AV_PIX_FMT_YA8: return try planes(frame, name, step: 2, [0, 0, 0])
-        case AV_PIX_FMT_RGB48BE: return try planes16(frame, name, step: 6, [0, 2, 4])
-        case AV_PIX_FMT_RGBA64BE: return try planes16(frame, name, step: 8, [0, 2, 4])
-        case AV_PIX_FMT_GRAY16BE: return try planes16(frame, name, step: 2, [0, 0, 0])
-        case AV_PIX_FMT_YA16BE: return try planes16(frame, name, step: 4, [0, 0, 0])
+        case AV_PIX_FMT_RGB48BE: return try planes(frame, name, step: 6, [0, 2, 4], bytes: 2)
+        case AV_PIX_FMT_RGBA64BE: return try planes(frame, name, step: 8, [0, 2, 4], bytes: 2)
+        case AV_PIX_FMT_GRAY16BE: return try planes(frame, name, step: 2, [0, 0, 0], bytes: 2)
+        case AV_PIX_FMT_YA16BE: return try planes(frame, name, step: 4, [0, 0, 0], bytes: 2)
         default: return try planes(converted(frame, format), name, step: 3, [0, 1, 2])
         }
     }
@@ -168,26 +168,10 @@ enum StillDecoder {
         )
     }
 
+    /// Pixels of `step` bytes, whose red, green and blue begin at `offsets`, as planes of 0…1; of two bytes the greater is
+    /// first.
     private static func planes(
-        _ frame: FrameHandle, _ name: String, step: Int, _ offsets: [Int]
-    ) throws(FathomError) -> Tensor {
-        let (width, height, stride, data) = try layout(frame, name)
-        return Tensor(shape: [3, height, width]) { values in
-            for (channel, offset) in offsets.enumerated() {
-                for row in 0..<height {
-                    let line = data + row * stride + offset
-                    let target = (channel * height + row) * width
-                    for column in 0..<width {
-                        values[target + column] = Float(line[column * step]) / 255
-                    }
-                }
-            }
-        }
-    }
-
-    /// Samples of two bytes, the greater first.
-    private static func planes16(
-        _ frame: FrameHandle, _ name: String, step: Int, _ offsets: [Int]
+        _ frame: FrameHandle, _ name: String, step: Int, _ offsets: [Int], bytes: Int = 1
     ) throws(FathomError) -> Tensor {
         let (width, height, stride, data) = try layout(frame, name)
         return Tensor(shape: [3, height, width]) { values in
@@ -197,8 +181,9 @@ enum StillDecoder {
                     let target = (channel * height + row) * width
                     for column in 0..<width {
                         let at = line + column * step
-                        let sample = UInt16(at[0]) << 8 | UInt16(at[1])
-                        values[target + column] = Float(sample) / 65535
+                        values[target + column] =
+                            bytes == 1
+                            ? Float(at[0]) / 255 : Float(UInt16(at[0]) << 8 | UInt16(at[1])) / 65535
                     }
                 }
             }

@@ -1,6 +1,7 @@
 import FathomCore
 import FathomDepth
 import FathomMedia
+import Synchronization
 
 /// The depth of single points of a recording.
 public enum DepthProbe {
@@ -27,19 +28,12 @@ public enum DepthProbe {
         var configuration = configuration
         configuration.start = time
         let network = try Network(configuration.model)
-        let cancellation = Cancellation()
-        let recording = try Recording(
-            try MediaInput.resolve(path), configuration: configuration, cancellation: cancellation)
-        let pipeline = Pipeline(cancellation: cancellation)
-        let frames = ReadingStages.add(
-            to: pipeline, recording, configuration: configuration,
-            threads: WorkerPool.machine.threads, tally: RunTally())
-        let first = BoundedQueue<VideoFrame>(capacity: 1)
-        pipeline.addStage("first", from: frames, finishing: [first]) { (_) throws(FathomError) in
-            if let frame = frames.receive() { first.send(frame) }
+        let first = Mutex<(frame: VideoFrame, time: Timestamp)?>(nil)
+        try RecordingFrames.read(path, configuration: configuration) { frame, time in
+            first.withLock { $0 = (frame, time) }
+            return false
         }
-        try pipeline.run()
-        guard let frame = first.receive() else {
+        guard let (frame, shown) = first.withLock({ $0 }) else {
             throw FathomError(
                 operation: "probe", subject: path, cause: "it has no frame at that time",
                 remedy: "Choose an earlier --at")
@@ -67,11 +61,8 @@ public enum DepthProbe {
         }
         let share = high > low ? (value - low) / (high - low) : 0
         let kind = model.card.outputKind
-        let since =
-            frame.timestamp.rescaled(to: MediaTime.timeBase).value
-            - recording.beginning.value
         return Answer(
-            time: Timestamp(since, MediaTime.timeBase), value: value, kind: kind,
+            time: shown, value: value, kind: kind,
             nearness: kind.isLargeNear ? share : 1 - share)
     }
 }

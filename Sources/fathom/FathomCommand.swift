@@ -13,6 +13,9 @@ struct FathomCommand: ParsableCommand {
             fathom live rtsp://camera/stream --serve 127.0.0.1:8080
                                                   a camera becomes depth now
             fathom probe drive.mp4                what is in a file
+            fathom train my-network.yaml          a network learns depth
+            fathom evaluate best.onnx my-network.yaml
+                                                  how good it is
             fathom doctor                         what this machine has
             """,
         version: FathomVersion.current,

@@ -109,7 +109,7 @@ struct OptimizerTests {
         #expect(curve.factors.count > 8)
     }
 
-    @Test("averaged weights have no memory of a start from nothing")
+    @Test("averaged weights begin with the first and forget faster while they are young")
     func average() {
         let step = ArrayStep([("a", recorded.start["a"]!)], statistics: ["s": [3]])
         let average = WeightAverage(step, decay: recorded.average.decay)

@@ -8,7 +8,11 @@ struct TrainingConfigurationFileTests {
         .deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("Configs/train").path
 
-    static let names = ["dispnet", "deeplab", "resnet18", "plain", "fathomnet", "video"].flatMap {
+    static let names =
+        withDepth + ["fathomnet-own-video", "fathomnet-kitti-stereo"]
+    private static let withDepth = [
+        "dispnet", "deeplab", "resnet18", "plain", "fathomnet", "video",
+    ].flatMap {
         network in ["nyu", "kitti", "synth"].map { "\(network)-\($0)" }
     }
 
@@ -30,6 +34,7 @@ struct TrainingConfigurationFileTests {
         _ = try AugmentationConfiguration(part("augmentation"))
         _ = try OptimizerConfiguration(part("optimizer"))
         _ = try Schedule(part("schedule"))
+        #expect((data.truth == .none) == !loss.inputs.contains("target"))
     }
 
     @Test func thereAreNoOthers() throws {

@@ -192,6 +192,13 @@ public struct TrainingConfiguration: Sendable {
         }
         for input in loss.inputs {
             switch input {
+            case "target":
+                guard data.truth != .none else {
+                    throw section.error(
+                        "a loss needs depth, and data has 'truth: none'",
+                        "Take losses that need none: [{kind: photometric}, {kind: smoothness, weight: 0.001}]"
+                    )
+                }
             case "previous", "next":
                 guard data.neighbours else {
                     throw section.error(

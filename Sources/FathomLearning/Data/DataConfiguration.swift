@@ -17,6 +17,8 @@ public struct DataConfiguration: Sendable {
 
     /// Which depth counts as true.
     public enum Truth: String, Hashable, Sendable, CaseIterable {
+        /// A folder: the files that its list names.
+        case listed
         /// NYU: holes filled in.
         case filled
         /// NYU: what the sensor measured.
@@ -28,6 +30,8 @@ public struct DataConfiguration: Sendable {
         /// KITTI: as published numbers on the Eigen split have it, with their two known faults (FIELD notes of
         /// monodepth2: forward distance instead of depth, colliding duplicates).
         case velodyneEigen = "velodyne-eigen"
+        /// No depth at all: pictures from which a network learns by what it sees in their neighbours.
+        case none
     }
 
     /// Cameras of KITTI's car.
@@ -122,7 +126,7 @@ public struct DataConfiguration: Sendable {
         }
         limits = Float(low)...Float(high)
         split = try SplitConfiguration(section.section("split"))
-        (truth, root, scenes, textures, counts) = (.raw, "", [], "", [:])
+        (truth, root, scenes, textures, counts) = (.listed, "", [], "", [:])
         (camera, annotations, scale) = (.left, "", 1000)
         if kind == .kitti {
             camera = try section.choice("camera", default: .left)
@@ -138,8 +142,8 @@ public struct DataConfiguration: Sendable {
             let allowed: [Truth] =
                 switch kind {
                 case .nyu: [.filled, .raw]
-                case .kitti: [.annotated, .velodyne, .velodyneEigen]
-                default: []
+                case .kitti: [.annotated, .velodyne, .velodyneEigen, .none]
+                default: [.listed, .none]
                 }
             if let first = allowed.first {
                 truth = try section.choice("truth", default: first)

@@ -51,11 +51,15 @@ public struct FolderDataset: DepthDataset, ListedSamples {
     /// The rows.
     public let rows: [Row]
     private let folder: String
+    private let hasDepth: Bool
     private static let largestList = 1 << 30
 
     /// Reads a list; the files that it names are not opened yet.
-    public init(list path: String) throws(FathomError) {
+    ///
+    /// - Parameter hasDepth: false for pictures whose depth nobody knows or wants: all of it is 0.
+    public init(list path: String, hasDepth: Bool = true) throws(FathomError) {
         name = path
+        self.hasDepth = hasDepth
         let slash = path.lastIndex(of: "/")
         folder = slash.map { String(path[..<$0]) } ?? "."
         var isFolder: ObjCBool = false
@@ -71,6 +75,20 @@ public struct FolderDataset: DepthDataset, ListedSamples {
             ? try Self.commaSeparated(text, path) : try Self.jsonLines(text, path)
         guard !rows.isEmpty else {
             throw Self.failure(path, "it has no rows", "Write a row for each picture")
+        }
+    }
+
+    /// Writes rows as JSON Lines, complete or not at all.
+    static func write(_ rows: [Row], to path: String) throws(FathomError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            let lines = try rows.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
+            try (lines.joined(separator: "\n") + "\n").write(
+                toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            throw FathomError(
+                operation: "write", subject: path, cause: error.localizedDescription)
         }
     }
 
@@ -189,8 +207,8 @@ public struct FolderDataset: DepthDataset, ListedSamples {
     /// Checks that a row's files are there.
     public func glance(_ index: Int) throws(FathomError) {
         let row = rows[index]
-        guard row.depth != nil else { throw missingDepth(row) }
-        for written in [row.rgb, row.depth, row.other, row.flow].compactMap({ $0 })
+        guard row.depth != nil || !hasDepth else { throw missingDepth(row) }
+        for written in [row.rgb, hasDepth ? row.depth : nil, row.other, row.flow].compactMap({ $0 })
         where !FileManager.default.isReadableFile(atPath: path(written)) {
             throw Self.failure(
                 path(written), "there is no such file, which \(name) names",
@@ -199,15 +217,23 @@ public struct FolderDataset: DepthDataset, ListedSamples {
     }
 
     private func missingDepth(_ row: Row) -> FathomError {
-        Self.failure(name, "the row of \(row.rgb) has no depth", "Add 'depth' to it")
+        Self.failure(
+            name, "the row of \(row.rgb) has no depth",
+            "Add 'depth' to it, or write 'truth: none' under data to learn without depth")
     }
 
     /// Reads a row's files.
     public func sample(_ index: Int) throws(FathomError) -> DepthSample {
         let row = rows[index]
-        guard let written = row.depth else { throw missingDepth(row) }
         let picture = try StillImage.readColor(path(row.rgb))
-        let depth = try Self.depth(path(written), scale: row.scale)
+        let depth: Tensor
+        if !hasDepth {
+            depth = Tensor(shape: [picture.shape[1], picture.shape[2]])
+        } else if let written = row.depth {
+            depth = try Self.depth(path(written), scale: row.scale)
+        } else {
+            throw missingDepth(row)
+        }
         var sample = DepthSample(
             name: row.rgb, scene: scene(index), picture: picture, depth: depth)
         if let fx = row.fx {

@@ -33,7 +33,7 @@ struct KITTIDataset: DepthDataset, ListedSamples {
         isObject = FileManager.default.fileExists(atPath: root + "/training/image_2")
         let cameras = configuration.camera.numbers
         if isObject {
-            guard truth == .velodyne else {
+            guard [.velodyne, .none].contains(truth) else {
                 throw FathomError(
                     .usage, operation: "use", subject: configuration.place,
                     cause: "the object benchmark has no '\(truth.rawValue)' depth",
@@ -135,7 +135,9 @@ struct KITTIDataset: DepthDataset, ListedSamples {
         return FileManager.default.fileExists(atPath: png) ? png : stem + ".jpg"
     }
 
-    private func depthPath(_ frame: Frame) -> String {
+    /// Where a picture's depth is read from; nil where none is wanted.
+    private func depthPath(_ frame: Frame) -> String? {
+        if truth == .none { return nil }
         if isObject { return "\(root)/training/velodyne/\(frame.number).bin" }
         guard truth == .annotated else {
             return "\(root)/\(frame.drive)/velodyne_points/data/\(frame.number).bin"
@@ -149,7 +151,7 @@ struct KITTIDataset: DepthDataset, ListedSamples {
 
     func glance(_ index: Int) throws(FathomError) {
         let frame = frames[index]
-        for path in [picturePath(frame, frame.camera), depthPath(frame)]
+        for path in [picturePath(frame, frame.camera), depthPath(frame)].compactMap({ $0 })
         where !FileManager.default.isReadableFile(atPath: path) {
             throw FathomError(
                 operation: "read", subject: path,
@@ -176,10 +178,10 @@ struct KITTIDataset: DepthDataset, ListedSamples {
         let picture = try StillImage.readColor(picturePath(frame, frame.camera))
         let calibration = try calibration(frame)
         let (height, width) = (picture.shape[1], picture.shape[2])
-        let depth: Tensor
-        if truth == .annotated {
-            depth = try FolderDataset.depth(depthPath(frame), scale: 256)
-        } else {
+        var depth = Tensor(shape: [height, width])
+        if let path = depthPath(frame), truth == .annotated {
+            depth = try FolderDataset.depth(path, scale: 256)
+        } else if let path = depthPath(frame) {
             // Published numbers take the left camera's size for both.
             let sized = truth == .velodyneEigen ? 2 : frame.camera
             let size = calibration.sizes[sized] ?? (width, height)
@@ -192,7 +194,7 @@ struct KITTIDataset: DepthDataset, ListedSamples {
                 )
             }
             depth = KITTIProjection.depth(
-                try KITTIProjection.points(depthPath(frame)),
+                try KITTIProjection.points(path),
                 try calibration.toPicture(frame.camera), width: size.width, height: size.height,
                 parity: truth == .velodyneEigen)
         }

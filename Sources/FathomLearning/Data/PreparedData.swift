@@ -104,7 +104,7 @@ public final class PreparedData: Sendable {
         _ dataset: any DepthDataset, _ number: Int
     ) throws(FathomError) -> DepthSample {
         var sample = try dataset.sample(number)
-        try Self.check(sample)
+        try check(sample)
         if configuration.neighbours {
             for (key, step) in [(DepthSample.Neighbour.previous, -1), (.next, 1)] {
                 guard let other = dataset.neighbour(of: number, by: step) else {
@@ -129,7 +129,7 @@ public final class PreparedData: Sendable {
     }
 
     /// Refuses what no network can learn from: sizes that differ, NaN or negative depth, depth that is nowhere known.
-    static func check(_ sample: DepthSample) throws(FathomError) {
+    private func check(_ sample: DepthSample) throws(FathomError) {
         func failure(_ cause: String, _ remedy: String) -> FathomError {
             FathomError(operation: "use", subject: sample.name, cause: cause, remedy: remedy)
         }
@@ -151,7 +151,9 @@ public final class PreparedData: Sendable {
         guard !hasNegative else {
             throw failure("its depth has negative values", "Depth is in metres; 0 is unknown")
         }
-        guard known > 0 else { throw failure("no depth of it is known", "Leave it out") }
+        guard known > 0 || configuration.truth == .none else {
+            throw failure("no depth of it is known", "Leave it out")
+        }
     }
 
     /// Notes that a sample can't be used.
@@ -184,7 +186,7 @@ public final class PreparedData: Sendable {
         for step in 0..<wanted {
             let number = part.indices[step * part.indices.count / wanted]
             do throws(FathomError) {
-                try Self.check(part.dataset.sample(number))
+                try check(part.dataset.sample(number))
                 readable += 1
             } catch {
                 try refuse(part.dataset.sampleName(number), error)
@@ -219,7 +221,9 @@ enum DatasetOpening {
         switch configuration.kind {
         case .synth: return try synthetic(configuration)
         case .folder:
-            return try divided(FolderDataset(list: configuration.root), configuration)
+            let hasDepth = configuration.truth != .none
+            return try divided(
+                FolderDataset(list: configuration.root, hasDepth: hasDepth), configuration)
         case .nyu: return try divided(NYUDataset.open(configuration), configuration)
         case .kitti: return try divided(KITTIDataset(configuration), configuration)
         }

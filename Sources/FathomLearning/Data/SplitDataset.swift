@@ -13,7 +13,12 @@ public struct SplitDataset: DepthDataset {
         guard let section = try document.section("data") else {
             throw document.error("'data' is missing", "Add 'data: {kind: …}'")
         }
-        let data = try PreparedData(DataConfiguration(section))
+        let configuration = try DataConfiguration(section)
+        guard configuration.truth != .none else {
+            throw section.error(
+                "'truth: none' has no depth to compare with", "Judge on data whose depth is known")
+        }
+        let data = try PreparedData(configuration)
         try data.verify(split, limit: 1)
         let part = try data.part(split)
         let length = data.configuration.clip

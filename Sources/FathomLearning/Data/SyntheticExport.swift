@@ -61,8 +61,7 @@ public struct SyntheticExport: Sendable {
                 rows.put(try write(dataset, index, options), at: index)
             } catch { rows.fail(error) }
         }
-        let lines = try rows.finished()
-        try writeText(lines.joined(separator: "\n") + "\n", to: list)
+        try FolderDataset.write(rows.finished(), to: list)
         let seconds = Double(SystemClock.monotonicNanoseconds - started) / 1e9
         return Result(
             list: list, pictures: dataset.count, scenes: dataset.count / options.clipLength,
@@ -77,7 +76,7 @@ public struct SyntheticExport: Sendable {
 
     private func write(
         _ dataset: SyntheticDataset, _ index: Int, _ options: SyntheticDataset.Options
-    ) throws(FathomError) -> String {
+    ) throws(FathomError) -> FolderDataset.Row {
         let sample = try dataset.sample(index)
         let digits = String(index)
         let name = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
@@ -94,20 +93,7 @@ public struct SyntheticExport: Sendable {
             (row.fx, row.fy, row.cx, row.cy) = (camera.fx, camera.fy, camera.cx, camera.cy)
         }
         row.pose = sample.pose
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(row) else {
-            throw FathomError(
-                operation: "write", subject: row.rgb, cause: "its numbers are not finite")
-        }
-        return String(decoding: data, as: UTF8.self)
-    }
-
-    private func writeText(_ text: String, to path: String) throws(FathomError) {
-        do { try text.write(toFile: path, atomically: true, encoding: .utf8) } catch {
-            throw FathomError(
-                operation: "write", subject: path, cause: error.localizedDescription)
-        }
+        return row
     }
 }
 
@@ -115,19 +101,19 @@ public struct SyntheticExport: Sendable {
 private final class RowCollector: @unchecked Sendable {
     // Sendable: `lock` guards every variable below.
     private let lock = Condition()
-    private var rows: [String]
+    private var rows: [FolderDataset.Row?]
     private var failure: FathomError?
 
-    init(count: Int) { rows = Array(repeating: "", count: count) }
+    init(count: Int) { rows = Array(repeating: nil, count: count) }
 
-    func put(_ row: String, at index: Int) { lock.withLock { rows[index] = row } }
+    func put(_ row: FolderDataset.Row, at index: Int) { lock.withLock { rows[index] = row } }
 
     func fail(_ error: FathomError) { lock.withLock { failure = failure ?? error } }
 
-    func finished() throws(FathomError) -> [String] {
-        try lock.withLock { () throws(FathomError) -> [String] in
+    func finished() throws(FathomError) -> [FolderDataset.Row] {
+        try lock.withLock { () throws(FathomError) -> [FolderDataset.Row] in
             if let failure { throw failure }
-            return rows
+            return rows.compactMap { $0 }
         }
     }
 }

@@ -1,10 +1,12 @@
 import FathomCore
+import FathomDepth
 import FathomEngine
 import FathomGraph
 
 /// The gradient of a number that depends on a network's output by the network's picture.
 ///
-/// Always of the network in floating point: of a quantized one, of what it rounds.
+/// Always of the network in floating point: of a quantized one, of what it rounds; of a recurrent one, of its first
+/// picture.
 final class InputGradient {
     private let session: Session
     private let input: String
@@ -30,12 +32,16 @@ final class InputGradient {
         graph: Graph, shape: Shape, pool: WorkerPool,
         loss build: (inout GraphBuilder, Edges) -> String
     ) throws(FathomError) {
+        let states = try ModelCard(
+            metadata: graph.metadata, subject: "model \(graph.name)", defaultName: graph.name
+        ).state.map(\.input)
+        var graph = try graph.withClearMemory(states, width: shape[3], height: shape[2])
         guard let input = graph.inputs.first?.name, let output = graph.outputs.first?.name else {
             throw FathomError(
                 operation: "differentiate", subject: "model \(graph.name)",
                 cause: "it has no input or no output", remedy: "Use a depth network")
         }
-        var graph = graph.isQuantized ? graph.withoutRounding : graph
+        if graph.isQuantized { graph = graph.withoutRounding }
         graph.outputs = Array(graph.outputs.prefix(1))
         guard let outputShape = try graph.facts(inputShapes: [input: shape])[output]?.shape else {
             throw FathomError(

@@ -54,7 +54,7 @@ struct DispNet {
         // SfMLearner: 10 · sigmoid + 0.01, so that the depth lies between 0.1 and 100. A bias of 0 would say 0.2 m
         // everywhere, and the first steps away from there kill the sigmoid for good.
         let part = (interface.learns.typical - 0.01) / 10
-        let y = net.convolution(name, x, 1, startingBias: log(part / (1 - part)))
+        let y = net.head(name, x, start: log(part / (1 - part)))
         let scaled = net.graph.multiply(net.sigmoid(y).edge, 10)
         return Features(edge: net.graph.add(scaled, 0.01), channels: 1)
     }

@@ -9,6 +9,9 @@ public enum Initialization: Hashable, Sendable {
     case kaimingFanOut
     /// Uniform numbers of variance 2 / (inputs + outputs): Glorot and Bengio 2010.
     case xavier
+    /// Normal numbers of deviation 0.01: a last layer that begins by saying what its bias says (as in RetinaNet, Lin et
+    /// al. 2017).
+    case faint
 
     func weights(_ shape: Shape, fanIn: Int, fanOut: Int, random: SeededRandom) -> Tensor {
         var random = random
@@ -18,6 +21,7 @@ public enum Initialization: Hashable, Sendable {
             let fan = self == .kaimingFanIn ? fanIn : fanOut
             let deviation = (2 / Float(max(fan, 1))).squareRoot()
             next = { deviation * random.normal() }
+        case .faint: next = { 0.01 * random.normal() }
         case .xavier:
             let limit = (6 / Float(max(fanIn + fanOut, 1))).squareRoot()
             next = { random.uniform(-limit...limit) }

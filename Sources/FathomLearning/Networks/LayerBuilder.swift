@@ -34,6 +34,7 @@ public struct LayerBuilder: Sendable {
     /// The share of a batch norm's running statistics that a step keeps.
     public var momentum: Float = 0.9
     private let seed: UInt64
+    private var startingBias: Float = 0
 
     /// Zeros around a picture before a convolution of stride 2, where frameworks differ.
     public enum Border: Hashable, Sendable {
@@ -58,12 +59,20 @@ public struct LayerBuilder: Sendable {
         width == 1 ? channels : max(4, Int((Double(channels) * width / 4).rounded()) * 4)
     }
 
-    /// Convolution: `channels` × C/`groups` × `kernel` × `kernel` weights, a bias that begins at
-    /// `startingBias`, output of the input's size over `stride`.
+    /// A last convolution to one channel, whose answer to any picture is nearly `start` before it has learnt anything.
+    public mutating func head(
+        _ name: String, _ x: Features, kernel: Int = 3, start: Float
+    ) -> Features {
+        let usual = initialization
+        (initialization, startingBias) = (.faint, start)
+        defer { (initialization, startingBias) = (usual, 0) }
+        return convolution(name, x, 1, kernel: kernel)
+    }
+
+    /// Convolution: `channels` × C/`groups` × `kernel` × `kernel` weights, output of the input's size over `stride`.
     public mutating func convolution(
         _ name: String, _ x: Features, _ channels: Int, kernel: Int = 3, stride: Int = 1,
-        dilation: Int = 1, groups: Int = 1, bias: Bool = true, startingBias: Float = 0,
-        border: Border = .symmetric
+        dilation: Int = 1, groups: Int = 1, bias: Bool = true, border: Border = .symmetric
     ) -> Features {
         let weight = learnt(
             "\(name).weight", [channels, x.channels / groups, kernel, kernel],
@@ -75,7 +84,7 @@ public struct LayerBuilder: Sendable {
             behind = kernel - 2 - before
         }
         var inputs = [x.edge, weight]
-        if bias { inputs.append(self.bias("\(name).bias", channels, startingBias)) }
+        if bias { inputs.append(self.bias("\(name).bias", channels)) }
         let output = graph.node(
             "Conv", inputs,
             [
@@ -203,10 +212,10 @@ public struct LayerBuilder: Sendable {
         return graph.initializer(name, .floats(values))
     }
 
-    private mutating func bias(_ name: String, _ count: Int, _ start: Float = 0) -> String {
+    private mutating func bias(_ name: String, _ count: Int) -> String {
         if graph.graph.initializers[name] != nil { return name }
         parameters.append(name)
-        let values = [Float](repeating: start, count: count)
+        let values = [Float](repeating: startingBias, count: count)
         return graph.initializer(name, .floats(Tensor(shape: [count], values: values)))
     }
 }

@@ -226,16 +226,15 @@ extension LayerBuilder {
     /// A network's last convolution, and what it gives as a depth: above 0 everywhere, but for a logarithm, which may be
     /// anything.
     ///
-    /// Softplus, not ReLU: a ReLU that is 0 for a whole picture learns nothing more. The bias begins where the answer is
+    /// Softplus, not ReLU: a ReLU that is 0 for a whole picture learns nothing more. It begins at
     /// `DepthTarget.typicalDepth`, so that the first steps do not throw the features about to get there.
     mutating func depth(
         _ name: String, _ x: Features, kernel: Int = 3, _ interface: NetworkInterface
     ) -> Features {
         let typical = interface.learns.typical
         let isLogarithm = interface.learns == .logDepth
-        let y = convolution(
-            name, x, 1, kernel: kernel,
-            startingBias: isLogarithm ? typical : DepthTarget.softplusInverse(typical))
+        let start = isLogarithm ? typical : DepthTarget.softplusInverse(typical)
+        let y = head(name, x, kernel: kernel, start: start)
         return isLogarithm ? y : softplus(y)
     }
 }

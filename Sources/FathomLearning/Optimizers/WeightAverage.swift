@@ -2,8 +2,9 @@ import FathomCore
 
 /// An exponential moving average of the weights, which generalises better than the last ones (Polyak & Juditsky 1992).
 ///
-/// As Adam's means it is freed of its start's bias: after n updates the average is that of n weights whose shares fall
-/// by `decay` and add up to 1, so the first update makes it the weights themselves.
+/// The first update makes it the weights themselves. While it is young it forgets faster, as TensorFlow's
+/// `ExponentialMovingAverage(num_updates:)` does: after n updates n + 1 of n + 10 stay, until that is more than `decay`.
+/// A short run's average is then one of its last tenth, not of the random weights that it began with.
 public final class WeightAverage {
     /// The share that stays, close to 1.
     public let decay: Double
@@ -31,8 +32,9 @@ public final class WeightAverage {
 
     /// Takes in the weights as they are now.
     public func update(_ step: some TrainingStep) {
+        let young = Double(updates + 1) / Double(updates + 10)
+        let share = updates == 0 ? 1 : Float(1 - min(decay, young))
         updates += 1
-        let share = Float((1 - decay) / (1 - OptimizerLoops.power(decay, updates)))
         let sources =
             step.parameterNames.map { name in step.withParameter(name) { $0.baseAddress } }
             + step.statisticNames.map { name in step.withStatistic(name) { $0.baseAddress } }

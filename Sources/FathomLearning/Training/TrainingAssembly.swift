@@ -31,7 +31,9 @@ public struct TrainingAssembly {
             clips == nil
             ? used
             : try configuration.network.build(seed: seed, interface: interface, clips: clips)
-        var builder = GraphBuilder(extending: try Self.withClearMemory(network, data.size))
+        var builder = GraphBuilder(
+            extending: try network.graph.withClearMemory(
+                network.state.map(\.input), width: data.size.width, height: data.size.height))
         loss = try configuration.loss.build(
             into: &builder,
             LossEdges(network, interface: interface, size: data.size, clips: clips), seed: seed)
@@ -40,42 +42,6 @@ public struct TrainingAssembly {
         learner.parameters += loss.parameters
         self.learner = learner
         self.data = try PreparedData(data)
-    }
-
-    /// A network's graph whose clips all begin with an empty memory.
-    private static func withClearMemory(
-        _ network: TrainableNetwork, _ size: PixelSize
-    ) throws(FathomError) -> Graph {
-        var graph = network.graph
-        for state in network.state {
-            guard let index = graph.inputs.firstIndex(where: { $0.name == state.input }) else {
-                continue
-            }
-            let lengths = (graph.inputs[index].dimensions ?? []).compactMap { dimension -> Int? in
-                switch dimension {
-                case .fixed(let length): length
-                case .named(let name): part(of: size, name)
-                case .unknown: nil
-                }
-            }
-            guard let shape = Shape(checking: lengths), shape.rank == 4 else {
-                throw FathomError(
-                    operation: "train", subject: "model \(graph.name)",
-                    cause: "the size of its state '\(state.input)' isn't known")
-            }
-            graph.initializers[state.input] = .floats(Tensor(shape: shape))
-            graph.inputs.remove(at: index)
-        }
-        return graph
-    }
-
-    /// What a network's `height/8` is for pictures of a size.
-    private static func part(of size: PixelSize, _ name: String) -> Int? {
-        let words = name.split(separator: "/")
-        guard let side = ["height": size.height, "width": size.width][String(words.first ?? "")],
-            let divisor = words.count == 2 ? Int(words[1]) : 1, divisor > 0
-        else { return nil }
-        return side / divisor
     }
 
     /// Pictures in a batch: for clips, all of their frames.

@@ -61,7 +61,9 @@ public struct TrainingJob {
         try folder.prepare(existing)
         try writeFacts(configuration, folder, threads: pool.threads)
         let summary = try trainer.run()
-        if configuration.validation != nil, summary.end != .interrupted, summary.end != .paused {
+        // Without depth there is nothing to judge by: the loss and the pictures have to tell.
+        let isJudged = configuration.validation != nil && configuration.data.truth != .none
+        if isJudged, summary.end != .interrupted, summary.end != .paused {
             try judge(folder, options: options)
         }
         return summary

@@ -30,14 +30,7 @@ struct AttackCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Pictures attacked, at most (100).", valueName: "number"))
     var limit = 100
     @OptionGroup(title: "How it is judged") var judging: JudgingOptions
-    @Option(help: ArgumentHelp("train, validation or test (test).", valueName: "name"))
-    var split: String?
-    @Option(help: ArgumentHelp("Long side of the network's input.", valueName: "pixels"))
-    var size: String?
-    @Option(help: ArgumentHelp("fp32, bf16 or int8.", valueName: "precision"))
-    var precision: String?
-    @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
-    var threads: Int?
+    @OptionGroup(title: "What is judged") var network: JudgedNetworkOptions
     @Option(help: ArgumentHelp("Write all numbers as JSON.", valueName: "file"))
     var json: String?
     @Option(help: ArgumentHelp("Write a page with plots and pictures.", valueName: "file.html"))
@@ -48,9 +41,6 @@ struct AttackCommand: ParsableCommand {
             throw ValidationError("--steps takes 1 to 1000")
         }
         guard limit >= 1 else { throw ValidationError("--limit takes 1 or more") }
-        guard threads.map({ (1...256).contains($0) }) ?? true else {
-            throw ValidationError("--threads takes 1 to 256")
-        }
     }
 
     func run() throws {
@@ -66,10 +56,8 @@ struct AttackCommand: ParsableCommand {
         }
         (job.steps, job.seed, job.limit) = (steps, seed, limit)
         job.settings = try judging.settings()
-        if let split { job.split = try named(split, SplitName.self, "--split") }
-        if let size { try job.configuration.set("size", size) }
-        if let precision { try job.configuration.set("precision", precision) }
-        if let threads { job.pool = WorkerPool(threads: threads) }
+        try network.apply(
+            split: &job.split, configuration: &job.configuration, pool: &job.pool)
         (job.json, job.report) = (json, report)
         if Terminal.isInteractive {
             job.progress = { done, count in

@@ -6,7 +6,9 @@ import Foundation
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data", abstract: "Check a data set, or look at what is read from it.",
-        subcommands: [DataCheckCommand.self, DataSampleCommand.self])
+        subcommands: [
+            DataCheckCommand.self, DataSampleCommand.self, DataFramesCommand.self,
+        ])
 }
 
 /// Counts, sizes, depths and what is broken.

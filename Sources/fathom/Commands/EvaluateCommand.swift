@@ -19,7 +19,8 @@ struct EvaluateCommand: ParsableCommand {
             valueName: "model|predictions dataset"))
     var paths: [String] = []
     @OptionGroup(title: "How it is judged") var judging: JudgingOptions
-    @OptionGroup(title: "What is judged") var judged: JudgedOptions
+    @OptionGroup(title: "What is judged") var predictions: PredictionOptions
+    @OptionGroup(title: "What is judged") var network: JudgedNetworkOptions
     @Option(help: ArgumentHelp("Write all numbers as JSON.", valueName: "file"))
     var json: String?
     @Option(
@@ -28,7 +29,7 @@ struct EvaluateCommand: ParsableCommand {
     var report: String?
 
     func validate() throws {
-        let wanted = judged.baseline == nil ? 2 : 1
+        let wanted = predictions.baseline == nil ? 2 : 1
         guard paths.count == wanted else {
             throw ValidationError(
                 wanted == 2
@@ -40,7 +41,9 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         var job = EvaluationJob(dataset: paths[paths.count - 1])
         job.settings = try judging.settings()
-        try judged.apply(to: &job, judged: paths.count == 2 ? paths[0] : nil)
+        try predictions.apply(to: &job, judged: paths.count == 2 ? paths[0] : nil)
+        try network.apply(
+            split: &job.split, configuration: &job.configuration, pool: &job.pool)
         job.json = json
         job.report = report
         if Terminal.isInteractive {

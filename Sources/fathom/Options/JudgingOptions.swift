@@ -40,12 +40,38 @@ struct JudgingOptions: ParsableArguments {
     }
 }
 
-/// What is judged: which part of the data, and how predictions are made or read.
-struct JudgedOptions: ParsableArguments {
+/// Which part of the data a network runs on, and how.
+struct JudgedNetworkOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "train, validation or test, of a training configuration (test).", valueName: "name"))
     var split: String?
+    @Option(help: ArgumentHelp("Long side of the network's input.", valueName: "pixels"))
+    var size: String?
+    @Option(help: ArgumentHelp("fp32, bf16 or int8.", valueName: "precision"))
+    var precision: String?
+    @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
+    var threads: Int?
+
+    func validate() throws {
+        guard threads.map({ (1...256).contains($0) }) ?? true else {
+            throw ValidationError("--threads takes 1 to 256")
+        }
+    }
+
+    /// Changes what was asked for of a job.
+    func apply(
+        split part: inout SplitName, configuration: inout RunConfiguration, pool: inout WorkerPool
+    ) throws {
+        if let split { part = try named(split, SplitName.self, "--split") }
+        if let size { try configuration.set("size", size) }
+        if let precision { try configuration.set("precision", precision) }
+        if let threads { pool = WorkerPool(threads: threads) }
+    }
+}
+
+/// What is judged where it isn't a network.
+struct PredictionOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What a folder's predictions are: inverse-depth, depth or metres.", valueName: "kind"))
@@ -58,17 +84,8 @@ struct JudgedOptions: ParsableArguments {
             "Judge what knows nothing of the picture instead: constant or gradient.",
             valueName: "name"))
     var baseline: String?
-    @Option(help: ArgumentHelp("Long side of the network's input.", valueName: "pixels"))
-    var size: String?
-    @Option(help: ArgumentHelp("fp32, bf16 or int8.", valueName: "precision"))
-    var precision: String?
-    @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
-    var threads: Int?
 
     func validate() throws {
-        guard threads.map({ (1...256).contains($0) }) ?? true else {
-            throw ValidationError("--threads takes 1 to 256")
-        }
         guard scale.map({ $0 > 0 && $0.isFinite }) ?? true else {
             throw ValidationError("--scale takes a number above 0")
         }
@@ -76,16 +93,12 @@ struct JudgedOptions: ParsableArguments {
 
     /// Tells a job what to judge.
     func apply(to job: inout EvaluationJob, judged: String?) throws {
-        if let split { job.split = try named(split, SplitName.self, "--split") }
         job.kind = try kind.map { try named($0, DepthKind.self, "--kind") }
         job.scale = scale
         job.baseline = try baseline.map {
             try named($0, BaselinePredictor.Baseline.self, "--baseline")
         }
         job.judged = judged
-        if let size { try job.configuration.set("size", size) }
-        if let precision { try job.configuration.set("precision", precision) }
-        if let threads { job.pool = WorkerPool(threads: threads) }
     }
 }
 
