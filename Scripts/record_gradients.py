@@ -46,6 +46,34 @@ def case(name, operation, operands, forward, attributes=None, constants=None, le
     })
 
 
+def plain(t):
+    return {"shape": list(t.shape), "values": [float(f"{v:.9g}") for v in t.detach().reshape(-1).tolist()]}
+
+
+def rounding(name, x, scale, zero, low, high, axis=None):
+    """QuantizeLinear and the DequantizeLinear behind it, beside PyTorch's fake quantization. What it says is no derivative
+    (that is 0 almost everywhere), so there are no finite differences to check it by."""
+    x = rounded(x).float().requires_grad_(True)
+    if axis is None:
+        result = torch.fake_quantize_per_tensor_affine(x, scale, zero, low, high)
+    else:
+        scale = torch.tensor(scale)
+        result = torch.fake_quantize_per_channel_affine(
+            x, scale, torch.zeros(len(scale), dtype=torch.int32), axis, low, high)
+    weights = rounded(torch.randn(x.shape))
+    (gradient,) = torch.autograd.grad((result * weights).sum(), [x])
+    assert 0 < (gradient == 0).sum() < x.numel() / 2, name
+    shape = [] if axis is None else [len(scale)]
+    zeros = [zero] if axis is None else [0] * len(scale)
+    CASES.append({
+        "name": name, "operation": "QuantizeLinear", "attributes": {} if axis is None else {"axis": axis},
+        "inputs": ["x", "s", "z"], "operands": {"x": plain(x)},
+        "constants": {"s": {"shape": shape, "values": [scale] if axis is None else scale.tolist()},
+                      "z": {"shape": shape, "integers": zeros, "type": "uint8" if low == 0 else "int8"}},
+        "weights": plain(weights), "gradients": {"x": plain(gradient)}, "result": plain(result),
+    })
+
+
 def r(*shape):
     return torch.randn(*shape)
 
@@ -58,6 +86,21 @@ def away(*shape):
 
 def positive(*shape):
     return torch.rand(*shape) + 0.3
+
+
+def roundings():
+    torch.manual_seed(6)
+    rounding("QuantizeLinear", 2 * r(2, 9, 5, 6), 0.013, 90, 0, 255)
+    rounding("QuantizeLinear, signed", r(2, 4, 3, 3), 0.0127, 0, -128, 127)
+    rounding("QuantizeLinear, a scale for each output", r(5, 4, 3, 3), [0.011, 0.0203, 0.013, 0.0091, 0.3], 0, -128, 127, 0)
+    rounding("QuantizeLinear, along another axis", r(6, 4), [0.011, 0.0203, 0.013, 0.0091], 0, -128, 127, 1)
+
+
+def extremes():
+    torch.manual_seed(7)
+    operands = {"a": r(2, 3, 4), "b": r(3, 1), "c": r(4)}
+    for name, function in {"Max": torch.maximum, "Min": torch.minimum}.items():
+        case(f"{name} of three", name, operands, lambda a, b, c: function(function(a, b), c))
 
 
 def main():
@@ -189,6 +232,8 @@ def main():
         case(f"GridSample {padding}", "GridSample", {"x": r(2, 3, 5, 6), "g": grid},
              lambda x, g: F.grid_sample(x, g, "bilinear", padding, False),
              {"mode": "bilinear", "padding_mode": padding, "align_corners": 0})
+    roundings()
+    extremes()
 
     with open(sys.argv[1], "w") as file:
         json.dump({"torch": torch.__version__, "cases": CASES}, file, separators=(",", ":"))

@@ -9,7 +9,8 @@ public struct GraphPass: Sendable {
 
     /// All passes, in the order in which they are applied.
     public static let all: [GraphPass] = [
-        computeInFloat, inlineBranches, fuseQuantized, foldConstants, simplifyViews,
+        computeInFloat, inlineBranches, fuseQuantized, fuseFakeQuantization, foldConstants,
+        simplifyViews,
         removeIdentities, foldPadding, recognizeNorms,
         recognizeActivations, foldBatchNormalization, fuseConvolutions, fuseAttention, fuseProducts,
         removeDeadNodes,

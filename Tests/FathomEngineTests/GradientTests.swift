@@ -12,11 +12,14 @@ struct GradientTests {
         let values: [Float]?
         let integers: [Int]?
         let booleans: [Int]?
+        let type: String?
 
         var value: Value {
             if let integers {
                 return .integers(
-                    IntegerTensor(shape: Shape(shape), values: integers.map(Int64.init)))
+                    IntegerTensor(
+                        shape: Shape(shape), values: integers.map(Int64.init),
+                        type: type.flatMap(ElementType.init) ?? .int64))
             }
             if let booleans {
                 return .integers(
@@ -66,6 +69,8 @@ struct GradientTests {
         let constants: [String: Plain]
         let weights: Plain
         let gradients: [String: Plain]
+        /// The result itself, where it is worth a look.
+        let result: Plain?
         var testDescription: String { name }
 
         /// The node, the sum of its result times the weights, and the gradients of that.
@@ -78,10 +83,15 @@ struct GradientTests {
             var settings: [String: Attribute] = [:]
             for (key, setting) in attributes { settings[key] = setting.attribute(key) }
             let inTraining = attributes["training_mode"] != nil
-            let result =
+            var result =
                 inTraining
                 ? builder.nodes(operation, inputs, outputs: 3, settings)[0]
                 : builder.node(operation, inputs, settings)
+            if operation == "QuantizeLinear" {
+                result = builder.node(
+                    "DequantizeLinear", [result] + inputs.dropFirst(), settings, name: "result")
+                builder.output(result)
+            }
             let weights = builder.initializer("weights", self.weights.value)
             let loss = builder.sum(builder.multiply(result, weights))
             builder.output(loss)
@@ -109,6 +119,9 @@ struct GradientTests {
             let error = zip(values, wanted).map { abs($0 - $1) }.max() ?? 0
             #expect(error <= 2e-5 * largest, "\(recorded.name), \(who), \(name): off by \(error)")
         }
+        guard let wanted = recorded.result?.values else { return }
+        let values = try #require(results["result"]).floatValues
+        #expect(zip(values, wanted).allSatisfy { abs($0 - $1) < 1e-6 }, "\(recorded.name), \(who)")
     }
 
     @Test("an operator's gradients are those of finite differences in double precision")
@@ -132,7 +145,9 @@ struct GradientTests {
     func coverage() throws {
         let recorded = Set(try Self.cases().map(\.operation))
         // They only hand on what arrives, or are the way back of what is recorded.
-        let plain: Set<String> = ["Identity", "Dropout", "Cast", "Sum", "Split", "SpaceToDepth"]
+        let plain: Set<String> = [
+            "Identity", "Dropout", "Cast", "Sum", "Split", "SpaceToDepth", "DequantizeLinear",
+        ]
         for (name, entry) in Operator.table {
             guard case .rule = entry.gradient else { continue }
             #expect(recorded.contains(name) || plain.contains(name), "\(name)")

@@ -78,7 +78,8 @@ import Testing
         }
         #expect(DepthTarget.inverseDepth.metres(0) == .infinity)
         let picture = DataFixtures.picture(5, 4)
-        for normalization in PictureNormalization.allCases {
+        for name in PictureNormalization.Name.allCases {
+            let normalization = PictureNormalization(name)
             let back = normalization.restored(normalization.normalized(picture)).values
             #expect(zip(back, picture.values).allSatisfy { abs($0 - $1) < 1e-6 })
         }

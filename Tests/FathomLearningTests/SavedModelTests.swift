@@ -21,7 +21,7 @@ private struct RecordedModel: Decodable {
 }
 
 struct SavedModelTests {
-    @Test(arguments: NetworkConfiguration.Kind.allCases)
+    @Test(arguments: NetworkConfiguration.Kind.designs)
     func isWhatTensorFlowRead(_ kind: NetworkConfiguration.Kind) throws {
         let recorded = try #require(RecordedModel.all[kind.rawValue])
         var configuration = NetworkConfiguration(kind)

@@ -100,7 +100,7 @@ struct TrainingRecordTests {
         let kinds = try RecordedTraining.all.map {
             try NetworkConfiguration(ConfigurationSection(yaml: $0.network, place: "test")).kind
         }
-        #expect(Set(kinds) == Set(NetworkConfiguration.Kind.allCases))
+        #expect(Set(kinds) == Set(NetworkConfiguration.Kind.designs))
     }
 
     /// Loss, every gradient and ten steps, as PyTorch has them.

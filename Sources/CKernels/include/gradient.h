@@ -77,6 +77,9 @@ typedef struct fathom_gradient_kernels {
     /// output = minimum < result < maximum ? gradient : 0; in place allowed.
     void (*clip)(const float *gradient, const float *result, float minimum, float maximum, float *output, size_t count);
 
+    /// output = the nearest of the numbers scale · n with low <= n <= high, halves to the even n; in place allowed.
+    void (*fake_quantize)(const float *input, float scale, float low, float high, float *output, size_t count);
+
     /// output[i] = Σ source[entries[k]] for k from starts[i] to before starts[i + 1].
     void (*gather_sum)(const float *source, const int32_t *starts, const int32_t *entries, float *output, size_t count);
 

@@ -9,6 +9,7 @@ extension Planner {
         case Operator.convolutionWeightGradient: try lowerWeightGradient(operands)
         case Operator.batchNormalizationGradient: try lowerBatchNormalizationGradient(operands)
         case Operator.clipGradient: try lowerClipGradient(operands)
+        case Operator.fakeQuantization: try lowerFakeQuantization(operands)
         case Operator.resizeGradient: try lowerResizeGradient(operands)
         case Operator.maxPoolGradient, Operator.averagePoolGradient:
             try lowerPoolGradient(operands)

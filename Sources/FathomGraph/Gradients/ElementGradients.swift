@@ -157,16 +157,22 @@ extension Gradient {
         },
     ]
 
-    /// What flows to the operand that was taken; half to each of two that are equal, as in PyTorch.
+    /// What flows to the operand that was taken; equal parts to those that are equal, as in PyTorch.
     private static func chosen(
         _ b: inout GraphBuilder, _ node: Node, _ gradient: String, _ operand: Int, greatest: Bool
     ) throws(FathomError) -> String {
-        guard node.inputs.count <= 2 else {
-            throw node.unsupported("a gradient for more than two operands")
+        func step(_ own: String, _ other: String) -> String {
+            b.node(Operator.step, greatest ? [own, other] : [other, own])
         }
-        guard node.inputs.count == 2 else { return gradient }
-        let (own, other) = (node.inputs[operand], node.inputs[1 - operand])
-        return b.multiply(
-            gradient, b.node(Operator.step, greatest ? [own, other] : [other, own]))
+        switch node.inputs.count {
+        case 1: return gradient
+        case 2:
+            return b.multiply(gradient, step(node.inputs[operand], node.inputs[1 - operand]))
+        default:
+            // Nothing exceeds the result, so each is ½ where its operand was taken, else 0.
+            let taken = node.inputs.map { step($0, node.outputs[0]) }
+            let all = b.node("Sum", taken)
+            return b.multiply(gradient, b.divide(taken[operand], all))
+        }
     }
 }

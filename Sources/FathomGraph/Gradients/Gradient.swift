@@ -27,7 +27,7 @@ public enum Gradient: Sendable {
     }
 
     private static let rules: [String: GradientRule] = [
-        elements, pairs, reductions, views, layers, samplers,
+        elements, pairs, reductions, views, layers, samplers, quantizers,
     ].reduce(into: [:]) { $0.merge($1) { first, _ in first } }
 
     private static let flat: Set<String> = [

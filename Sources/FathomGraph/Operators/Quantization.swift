@@ -98,7 +98,26 @@ package func quantized(_ x: Float, zero: Int, within range: ClosedRange<Int>) ->
 
 extension Operator {
     /// Operators between real and whole numbers.
-    static let quantizations: [Operator] = [quantize, dequantize, dynamicQuantize]
+    static let quantizations: [Operator] = [quantize, dequantize, dynamicQuantize, fake]
+
+    /// `QuantizeLinear` and the `DequantizeLinear` that undoes it: real numbers rounded to those that the whole ones stand
+    /// for. Inputs and `axis` are theirs.
+    package static let fakeQuantization = "fathom.FakeQuantize"
+
+    private static let fake = Operator(
+        fakeQuantization, inputs: 3...3, lowering: .reference,
+        export: .absent("passes make it after import; a file is written from the graph before"),
+        infer: { operands throws(FathomError) in
+            _ = try QuantizationRule(operands)
+            return [Fact(try operands.floating(0))]
+        },
+        evaluate: { operands throws(FathomError) in
+            let whole: [Value?] = try quantize.evaluate(operands)
+            return try dequantize.evaluate(
+                Operands(
+                    operands.node, whole + operands.inputs.dropFirst(),
+                    operatorSet: operands.operatorSet))
+        })
 
     private static let quantize = Operator(
         "QuantizeLinear", inputs: 2...3, lowering: .quantized,

@@ -38,14 +38,15 @@ extension Graph {
         return graph
     }
 
-    /// Computes nodes that read nothing but initializers, whatever the shapes of the inputs.
-    private func foldingConstants() throws(FathomError) -> Graph {
+    /// Computes nodes that read nothing but initializers, whatever the shapes of the inputs; some operators stay.
+    func foldingConstants(leaving operations: Set<String> = []) throws(FathomError) -> Graph {
         var result = self
         result.nodes = []
         for node in nodes {
             let values = node.inputs.map { result.initializers[$0] }
             let isConstant = zip(node.inputs, values).allSatisfy { $0.isEmpty || $1 != nil }
             guard isConstant, !node.operation.hasPrefix("Random"),
+                !operations.contains(node.operation),
                 let entry = Operator.table[node.operation]
             else {
                 result.nodes.append(node)
@@ -144,35 +145,13 @@ private struct QuantizedGraphBuilder {
         let whole = WholeWeights(weights, bias: bias, inputScale: input)
         // Named after the output: nodes may share weights, but not the scale of what they are applied to.
         let prefix = original.outputs[0]
-        node.inputs[1] = dequantizing(
+        node.inputs[1] = result.appendDequantizing(
             "\(prefix)#weights", whole.weights, whole.scales, shape: weights.shape, type: .int8)
         if bias != nil {
-            node.inputs[2] = dequantizing(
+            node.inputs[2] = result.appendDequantizing(
                 "\(prefix)#bias", whole.bias, whole.scales.map { $0 * input },
                 shape: [channels], type: .int32)
         }
-    }
-
-    /// Adds whole numbers with a scale for each index of axis 0; gives the edge of the real ones.
-    private mutating func dequantizing(
-        _ name: String, _ values: [Int64], _ scales: [Float], shape: Shape, type: ElementType
-    ) -> String {
-        let axis: Shape = [scales.count]
-        result.initializers[name] = .integers(
-            IntegerTensor(shape: shape, values: values, type: type))
-        result.initializers["\(name)Scale"] = .floats(Tensor(shape: axis, values: scales))
-        var inputs = [name, "\(name)Scale"]
-        if type == .int8 {
-            result.initializers["\(name)Zero"] = .integers(
-                IntegerTensor(
-                    shape: axis, values: [Int64](repeating: 0, count: scales.count), type: type))
-            inputs.append("\(name)Zero")
-        }
-        result.nodes.append(
-            Node(
-                "DequantizeLinear", inputs: inputs, outputs: [Self.dequantized(name)],
-                attributes: ["axis": .integer(0)]))
-        return Self.dequantized(name)
     }
 }
 
@@ -182,9 +161,6 @@ private struct WholeWeights {
     let bias: [Int64]
     /// For each output channel.
     let scales: [Float]
-
-    /// Biases stay below this in units of both scales, so that sums do not overflow.
-    private static let largestBias: Float = 0x1p29
 
     init(_ tensor: Tensor, bias: [Float]?, inputScale: Float) {
         let channels = tensor.shape[0]
@@ -196,24 +172,22 @@ private struct WholeWeights {
                 let own = channel * each..<(channel + 1) * each
                 var largest: Float = 0
                 for place in own { largest = max(largest, source[place].magnitude) }
-                var scale = largest / 127
+                var scale = largest / Float(WholeNumbers.greatestWeight)
                 if let bias {
-                    scale = max(scale, bias[channel].magnitude / inputScale / Self.largestBias)
+                    scale = max(
+                        scale, bias[channel].magnitude / inputScale / WholeNumbers.largestBias)
                 }
                 if !(scale > 0 && scale.isFinite) { scale = 1 }
                 scales.append(scale)
                 for place in own {
                     let value = (source[place] / scale).rounded(.toNearestOrEven)
-                    whole[place] = Int64(min(max(value.isNaN ? 0 : value, -127), 127))
+                    let most = Float(WholeNumbers.greatestWeight)
+                    whole[place] = Int64(min(max(value.isNaN ? 0 : value, -most), most))
                 }
             }
         }
         weights = whole
         self.scales = scales
-        self.bias = (bias ?? []).enumerated().map { channel, value in
-            let whole = (value / (inputScale * scales[channel])).rounded(.toNearestOrEven)
-            let limit = Self.largestBias * 2
-            return Int64(min(max(whole.isNaN ? 0 : whole, -limit), limit))
-        }
+        self.bias = WholeNumbers.bias(bias ?? [], units: scales.map { $0 * inputScale })
     }
 }

@@ -97,7 +97,9 @@ public struct TrainingConfiguration: Sendable {
         length = try Self.length(steps, epochs, section)
 
         self.network = try NetworkConfiguration(Self.required(network, "network", section))
-        self.data = try DataConfiguration(Self.required(data, "data", section))
+        let dataSection = try Self.required(data, "data", section)
+        self.data = try DataConfiguration(dataSection)
+        try self.network.file?.complete(&self.data, dataSection)
         self.augmentation = AugmentationConfiguration()
         if let augmentation {
             self.augmentation = try AugmentationConfiguration(augmentation)
@@ -171,16 +173,21 @@ public struct TrainingConfiguration: Sendable {
         guard width % multiple == 0, height % multiple == 0 else {
             func near(_ side: Int) -> Int { max((side + multiple / 2) / multiple, 1) * multiple }
             throw section.error(
-                "data.size is \(width)x\(height), and \(network.kind.rawValue) takes multiples of \(multiple)",
+                "data.size is \(width)x\(height), and \(network.title) takes multiples of \(multiple)",
                 "Write 'size: \(near(width))x\(near(height))'")
         }
-        let isVideo = network.kind == .video
+        if let fixed = network.file?.fixedSize, fixed != [width, height] {
+            throw section.error(
+                "data.size is \(width)x\(height), and \(network.title) takes nothing but \(fixed[0])x\(fixed[1])",
+                "Write 'size: \(fixed[0])x\(fixed[1])'")
+        }
+        let isVideo = network.hasMemory
         guard !isVideo || data.clip > 1 else {
             throw section.error("a video network learns from clips", "Write 'clip: 4' under data")
         }
         guard isVideo || data.clip == 1 else {
             throw section.error(
-                "data.clip is \(data.clip), and \(network.kind.rawValue) learns from single pictures",
+                "data.clip is \(data.clip), and \(network.title) learns from single pictures",
                 "Remove 'clip', or take 'network: {kind: video}'")
         }
         for input in loss.inputs {

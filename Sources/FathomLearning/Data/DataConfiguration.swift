@@ -105,7 +105,8 @@ public struct DataConfiguration: Sendable {
         kind = try section.choice("kind", default: nil)
         guard let size = PixelSize("384x224") else { throw section.error("no size", "") }
         self.size = try section.size("size") ?? size
-        normalization = try section.choice("normalization", default: .imagenet)
+        normalization = PictureNormalization(
+            try section.choice("normalization", default: .imagenet))
         target = try section.choice("target", default: .inverseDepth)
         clip = try section.integer("clip", in: 1...64) ?? 1
         neighbours = try section.flag("neighbours", default: false)

@@ -3,31 +3,33 @@ import FathomDepth
 import Glibc
 
 /// What is done to a picture's values before a network sees them, and undone for people.
-public enum PictureNormalization: String, Hashable, Sendable, CaseIterable {
-    /// Mean 0 and deviation 1 over ImageNet's pictures.
-    case imagenet
-    /// −1…1.
-    case unit
-    /// 0…1 as stored.
-    case none
+public struct PictureNormalization: Hashable, Sendable {
+    /// Those that have a name.
+    public enum Name: String, Hashable, Sendable, CaseIterable {
+        /// Mean 0 and deviation 1 over ImageNet's pictures.
+        case imagenet
+        /// −1…1.
+        case unit
+        /// 0…1 as stored.
+        case none
+    }
 
     /// Mean of red, green and blue in 0…1.
-    public var mean: [Float] {
-        switch self {
-        case .imagenet: [0.485, 0.456, 0.406]
-        case .unit: [0.5, 0.5, 0.5]
-        case .none: [0, 0, 0]
+    public let mean: [Float]
+    /// By what red, green and blue are divided.
+    public let deviation: [Float]
+
+    /// One that has a name.
+    public init(_ name: Name) {
+        switch name {
+        case .imagenet: (mean, deviation) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+        case .unit: (mean, deviation) = ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+        case .none: (mean, deviation) = ([0, 0, 0], [1, 1, 1])
         }
     }
 
-    /// By what red, green and blue are divided.
-    public var deviation: [Float] {
-        switch self {
-        case .imagenet: [0.229, 0.224, 0.225]
-        case .unit: [0.5, 0.5, 0.5]
-        case .none: [1, 1, 1]
-        }
-    }
+    /// What a network's card says.
+    public init(_ card: ModelCard) { (mean, deviation) = (card.mean, card.std) }
 
     /// A 3×H×W picture of 0…1, or N×3×H×W pictures, as a network gets them.
     public func normalized(_ picture: Tensor) -> Tensor {

@@ -17,6 +17,11 @@ public struct NetworkConfiguration: Hashable, Sendable {
         case fathomnet
         /// FathomNet with a ConvGRU (Ballas et al. 2016) that remembers the frames before.
         case video
+        /// The network of an ONNX file, with its weights.
+        case file
+
+        /// Those that are built from nothing.
+        public static let designs = allCases.filter { $0 != .file }
     }
 
     /// Which network.
@@ -30,16 +35,19 @@ public struct NetworkConfiguration: Hashable, Sendable {
     /// An ONNX file with weights of the same names for the encoder of `fathomnet` and `video` (see
     /// `Scripts/convert_lite0.py`); nil begins with random ones.
     public var encoderFile: String?
+    /// The network of kind `file`.
+    public var file: NetworkFile?
 
     /// A network at its paper's widths.
     public init(_ kind: Kind) { self.kind = kind }
 
     /// Reads the section: `kind`, `width`; `depth` (resnet); `layers` (plain); `encoder: random|FILE` (fathomnet,
-    /// video).
+    /// video); `file: FILE` (file).
     public init(_ section: ConfigurationSection) throws(FathomError) {
         kind = try section.choice("kind", default: nil)
-        width = try section.number("width", default: 1, in: 0.0625...4)
+        if kind != .file { width = try section.number("width", default: 1, in: 0.0625...4) }
         switch kind {
+        case .file: file = try NetworkFile(section.requiredText("file"))
         case .resnet:
             depth = try section.integer("depth", in: 18...50) ?? 18
             guard ResNetEncoder.stages[depth] != nil else {
@@ -64,6 +72,19 @@ public struct NetworkConfiguration: Hashable, Sendable {
         case .plain: 1
         case .dispnet: 128
         case .deeplab, .resnet, .fathomnet, .video: 32
+        case .file: file?.card.sizeMultiple ?? 1
+        }
+    }
+
+    /// Whether it remembers the frames before, so that it learns from clips.
+    public var hasMemory: Bool { kind == .video || file?.card.state.isEmpty == false }
+
+    /// What people call it.
+    var title: String {
+        switch kind {
+        case .file: file?.card.name ?? "the file's network"
+        case .resnet: "resnet\(depth)"
+        default: kind.rawValue
         }
     }
 
@@ -79,6 +100,7 @@ public struct NetworkConfiguration: Hashable, Sendable {
     public func build(
         seed: UInt64, interface: NetworkInterface = NetworkInterface(), clips: ClipShape? = nil
     ) throws(FathomError) -> TrainableNetwork {
+        if let file { return try file.build(interface, clips: clips) }
         let layers = LayerBuilder(
             GraphBuilder(name: kind.rawValue), seed: seed, width: width,
             initialization: initialization)
@@ -91,6 +113,10 @@ public struct NetworkConfiguration: Hashable, Sendable {
         case .fathomnet: network = try FathomNet(interface, memory: nil).build(layers)
         case .video:
             network = try FathomNet(interface, memory: .init(clips: clips)).build(layers)
+        case .file:
+            throw FathomError(
+                .usage, operation: "build", subject: "a network of a file",
+                cause: "no file is named", remedy: "Write 'network: {kind: file, file: PATH}'")
         }
         if let encoderFile {
             try EncoderWeights(file: encoderFile).load(into: &network.graph, interface)
@@ -103,22 +129,16 @@ public struct NetworkConfiguration: Hashable, Sendable {
         switch kind {
         case .dispnet: .xavier
         case .plain: .kaimingFanIn
-        case .deeplab, .resnet, .fathomnet, .video: .kaimingFanOut
+        case .deeplab, .resnet, .fathomnet, .video, .file: .kaimingFanOut
         }
     }
 
     private func metadata(
         _ interface: NetworkInterface, _ network: TrainableNetwork
     ) -> [String: String] {
-        func list(_ numbers: [Float]) -> String {
-            numbers.map { "\($0)" }.joined(separator: ",")
-        }
-        var metadata = [
-            "fathom.name": kind == .resnet ? "resnet\(depth)" : kind.rawValue,
-            "fathom.mean": list(interface.mean), "fathom.std": list(interface.std),
-            "fathom.sizeMultiple": "\(sizeMultiple)",
-            "fathom.output": interface.learns.outputKind.rawValue,
-        ]
+        var metadata = interface.metadata
+        metadata["fathom.name"] = title
+        metadata["fathom.sizeMultiple"] = "\(sizeMultiple)"
         if !network.state.isEmpty {
             metadata["fathom.state"] = network.state.map { "\($0.input)=\($0.output)" }
                 .joined(separator: ",")
@@ -144,6 +164,17 @@ public struct NetworkInterface: Hashable, Sendable {
         self.learns = learns
         self.mean = mean
         self.std = std
+    }
+
+    /// What a network's file says of it.
+    var metadata: [String: String] {
+        func list(_ numbers: [Float]) -> String {
+            numbers.map { "\($0)" }.joined(separator: ",")
+        }
+        return [
+            "fathom.mean": list(mean), "fathom.std": list(std),
+            "fathom.output": learns.outputKind.rawValue,
+        ]
     }
 }
 

@@ -2,8 +2,15 @@ import FathomCore
 import FathomGraph
 
 extension TrainableNetwork {
-    /// The network as others use it: without coarser scales, and with a logarithm of the depth undone.
+    /// The network as others use it: without coarser scales, and with a logarithm of the depth undone; of a file's network
+    /// the file with the learnt weights, which are whole numbers where they were.
     public func shipped() throws(FathomError) -> Graph {
+        if var source {
+            for name in parameters + statistics {
+                source.initializers[name] = graph.initializers[name]
+            }
+            return try source.withWholeWeights()
+        }
         var graph = graph
         graph.outputs.removeAll { auxiliaryOutputs.contains($0.name) }
         let logarithm = DepthTarget.logDepth.edgeName

@@ -14,15 +14,18 @@ public struct TrainableNetwork: Sendable {
     public var auxiliaryOutputs: [String]
     /// Pairs of recurrent inputs and outputs, as in `fathom.state`; empty for all but video networks.
     public var state: [(input: String, output: String)]
+    /// For a network of a file: the file's graph, which is what is shipped, with the learnt weights. Nil: `graph` is.
+    public var source: Graph?
 
     /// Puts a network together.
     public init(
         graph: Graph, parameters: [String], auxiliaryOutputs: [String] = [],
-        state: [(input: String, output: String)] = []
+        state: [(input: String, output: String)] = [], source: Graph? = nil
     ) {
         self.graph = graph
         self.parameters = parameters
         self.auxiliaryOutputs = auxiliaryOutputs
         self.state = state
+        self.source = source
     }
 }

@@ -26,12 +26,11 @@ public struct ModelGradient: Sendable {
         self.loss = loss
     }
 
-    /// Operands that are weights, by operator: convolutions and products, and what norms and sums have learnt. Statistics,
-    /// limits, scales and shapes are none.
-    private static let weightOperands: [String: [Int]] = [
-        "Conv": [1, 2], "ConvTranspose": [1, 2], "Gemm": [0, 1, 2], "MatMul": [0, 1],
-        "BatchNormalization": [1, 2], "Add": [0, 1], "Mul": [0, 1], "Sub": [0, 1], "Div": [0, 1],
-    ]
+    /// Operands that are weights, by operator: those of layers, and what sums and products have learnt. Statistics, limits,
+    /// scales and shapes are none.
+    private static let weightOperands = Graph.layerWeights.merging(
+        ["Add": [0, 1], "Mul": [0, 1], "Sub": [0, 1], "Div": [0, 1]]
+    ) { first, _ in first }
 
     /// The initializers that are weights, in alphabetical order.
     public static func weights(of graph: Graph) -> [String] {

@@ -117,7 +117,7 @@ public struct TrainingAssembly {
         graph.metadata["fathom.name"] = configuration.name
         graph.metadata["fathom.size"] = "\(max(size.width, size.height))"
         graph.metadata["fathom.description"] =
-            "\(configuration.network.kind.rawValue) trained on \(configuration.data.kind.rawValue) at \(size.width)x\(size.height)"
+            "\(configuration.network.title) trained on \(configuration.data.kind.rawValue) at \(size.width)x\(size.height)"
         return try graph.onnxBytes()
     }
 }

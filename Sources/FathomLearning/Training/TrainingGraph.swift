@@ -172,7 +172,10 @@ public final class TrainingSession: TrainingStep {
     ) throws(FathomError) {
         self.training = training
         parameterNames = training.parameters
-        statisticNames = training.norms.flatMap { [$0.runningMean, $0.runningVariance] }
+        var names: [String] = []
+        for name in training.norms.flatMap({ [$0.runningMean, $0.runningVariance] })
+        where !names.contains(name) { names.append(name) }
+        statisticNames = names
         session = try Session(
             training.graph, inputShapes: training.inputShapes, options: options)
         for name in parameterNames {
@@ -180,7 +183,7 @@ public final class TrainingSession: TrainingStep {
                 session.withInput(name) { _ = $0.update(from: source) }
             }
         }
-        for name in statisticNames where statistics[name] == nil {
+        for name in statisticNames {
             guard let tensor = training.initial[name] else { continue }
             let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: tensor.count)
             tensor.withUnsafeBuffer { _ = memory.initialize(from: $0) }

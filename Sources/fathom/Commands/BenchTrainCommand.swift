@@ -26,8 +26,9 @@ struct BenchTrainCommand: ParsableCommand {
             threads.map({ (1...256).contains($0) }) ?? true
         else { throw ValidationError("--batch, --steps or --threads is out of range") }
         guard PixelSize(size) != nil else { throw ValidationError("--size takes WxH") }
-        guard NetworkConfiguration.Kind(rawValue: network) != nil else {
-            let names = NetworkConfiguration.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+        let kinds = NetworkConfiguration.Kind.designs.map(\.rawValue)
+        guard kinds.contains(network) else {
+            let names = kinds.joined(separator: ", ")
             throw ValidationError("there is no network '\(network)'; there are \(names)")
         }
     }

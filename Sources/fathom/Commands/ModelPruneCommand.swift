@@ -8,7 +8,7 @@ struct ModelPruneCommand: ParsableCommand {
         commandName: "prune",
         abstract: "Take weights out of a network, and say how many.",
         discussion:
-            "Train it further with 'fathom train CONFIG --initial FILE' to get its accuracy back.")
+            "Train it further with 'network: {kind: file, file: FILE}' to get its accuracy back.")
 
     @Argument(help: ArgumentHelp("A name or an ONNX file.", valueName: "model"))
     var model: String
