@@ -21,8 +21,10 @@ struct Planner {
     private(set) var places: [String: [Layout: Place]] = [:]
     /// Nodes that are computed together with a depthwise convolution, by the edge that they write.
     private var chains: [String: DepthwiseChain] = [:]
-    /// Edges within them.
+    /// Edges that another node than their own computes: those within chains, and results of batch norms' limits.
     private var chained: Set<String> = []
+    /// Batch norms in training that limit their results, by the edge that they would write.
+    private(set) var limitedNorms: [String: LimitedNorm] = [:]
     /// Edges whose pixels are those of others; they are put together where a step wants them.
     var moved: [String: [MovedPart]] = [:]
     /// The joined edge, and the number in it, where an edge is best written.
@@ -68,7 +70,9 @@ struct Planner {
             inputs[input.name] = edge(input.name, store, fact)
         }
         chains = precision == .bf16 ? [:] : try findChains()
-        chained = Set(chains.values.flatMap(\.inner))
+        let limited = try findLimitedNorms()
+        limitedNorms = limited.norms
+        chained = limited.inner.union(chains.values.flatMap(\.inner))
         joints = try findJoints()
         quantizedConvolutions = try findQuantizedConvolutions()
         quantizedEdges = try findQuantizedEdges()
@@ -107,7 +111,7 @@ struct Planner {
         guard let entry = Operator.table[node.operation] else {
             throw node.error("the operator is unknown")
         }
-        // The last node of a chain plans it.
+        // The last node of a chain plans it, a batch norm what limits it.
         if node.outputs.count == 1, chained.contains(node.outputs[0]) { return }
         let operands = Operands(
             node, node.inputs.map { facts[$0] }, operatorSet: graph.operatorSet)

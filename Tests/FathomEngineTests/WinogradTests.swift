@@ -35,9 +35,10 @@ private struct Case {
         let weights = Guarded(outputBlocks * 8 * pieces * inputs * points)
         var size = fathom_winograd_size(
             outputs: Int32(outputs), inputs: Int32(inputs), kernel_height: Int32(kernel),
-            kernel_width: Int32(kernel), tile: Int32(tile))
-        for block in 0..<outputBlocks {
-            kernels.winograd_weights(given.pointer, &size, Int32(block), weights.pointer)
+            kernel_width: Int32(kernel), tile: Int32(tile), is_turned: 0,
+            output_step: inputs * taps, input_step: taps)
+        for part in 0...(outputBlocks - 1) / group {
+            kernels.winograd_weights(given.pointer, &size, Int32(part), weights.pointer)
         }
         let bias = Guarded(outputBlocks * 8, wave)
         let output = Guarded(outputBlocks * outputPlane) { _ in .infinity }
@@ -68,7 +69,8 @@ private struct Case {
                 var part = fathom_winograd(
                     tile: Int32(tile), first_tile: Int32(first),
                     last_tile: Int32(min(first + tilesEach, tiles)), first_block: Int32(block),
-                    last_block: Int32(min(block + group, outputBlocks)))
+                    last_block: Int32(min(block + group, outputBlocks)), input_image: 0,
+                    output_image: 0)
                 kernels.winograd(&conv, &part, scratch.pointer)
             }
         }

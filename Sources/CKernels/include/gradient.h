@@ -33,6 +33,25 @@ typedef struct fathom_weight_gradient {
     float *bias;                     // [output], or NULL
 } fathom_weight_gradient;
 
+/// Blocks of output channels that `weight_tile_sums` computes together.
+#define FATHOM_TILE_GROUP 4
+/// Sums that it keeps of such a group and a block of inputs: 36 points of all pairs.
+#define FATHOM_TILE_SUMS 9216
+
+/// Some tiles of 4×4 outputs of a weight gradient by Winograd's algorithm: row by row and picture by picture.
+typedef struct fathom_weight_tiles {
+    int32_t first_tile, last_tile;   // from first to before last
+    int32_t tiles_a_row, tiles_an_image;
+    int32_t is_first, is_last;       // of the parts that all tiles are cut into
+    float *values;                   // of the input at the points: [block or two][point][tile][8 or 16]
+    float *gradients;                // of the output's gradient, likewise
+} fathom_weight_tiles;
+
+/// Numbers that so many channels of so many tiles take.
+static inline ptrdiff_t fathom_weight_tiles_count(ptrdiff_t channels, ptrdiff_t tiles) {
+    return (channels + 15) / 16 * 36 * (tiles | 1) * 16;
+}
+
 /// A batch norm of blocked pictures; y = limit((x − mean) / √(variance + ε) · scale + shift).
 typedef struct fathom_batch_norm {
     const float *input;
@@ -60,6 +79,15 @@ typedef struct fathom_gradient_kernels {
     /// The weights of one group of FATHOM_GRADIENT_GROUP blocks of outputs and one block of inputs. With the first block
     /// of inputs the bias, too.
     void (*dense_weights)(const fathom_weight_gradient *gradient, int32_t group, int32_t block);
+
+    /// For 3×3 taps, stride and dilation 1: transforms two blocks of inputs, or behind those two of outputs' gradients.
+    void (*weight_tiles)(const fathom_weight_gradient *gradient, const fathom_weight_tiles *tiles, int32_t pair);
+
+    /// Adds what tiles contribute to `sums` (FATHOM_TILE_SUMS numbers, kept until the last tiles) of one group of
+    /// FATHOM_TILE_GROUP blocks of outputs and one block of inputs; the last tiles write the weights, the first with the
+    /// first block of inputs the bias.
+    void (*weight_tile_sums)(const fathom_weight_gradient *gradient, const fathom_weight_tiles *tiles, int32_t group,
+                             int32_t block, float *sums);
 
     /// The weights and bias of one block of channels, each by itself.
     void (*depthwise_weights)(const fathom_weight_gradient *gradient, int32_t block);

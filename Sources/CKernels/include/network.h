@@ -75,14 +75,17 @@ typedef struct fathom_region {
 /// What weights are transformed for by Winograd's algorithm.
 typedef struct fathom_winograd_size {
     int32_t outputs, inputs, kernel_height, kernel_width;
-    int32_t tile;  // pixels of a tile's side: 4 or 2
+    int32_t tile;       // pixels of a tile's side: 4 or 2
+    int32_t is_turned;  // whether the last tap of a window counts as the first
+    ptrdiff_t output_step, input_step;  // numbers from weight to weight
 } fathom_winograd_size;
 
-/// A part of a convolution by Winograd's algorithm: tiles of the output from first to before last, row by row, and
-/// blocks of its channels.
+/// A part of a convolution by Winograd's algorithm: tiles of the output from first to before last, row by row and picture
+/// by picture, and blocks of its channels.
 typedef struct fathom_winograd {
     int32_t tile;  // pixels of a tile's side: 4 or 2
     int32_t first_tile, last_tile, first_block, last_block;
+    ptrdiff_t input_image, output_image;  // numbers from picture to picture
 } fathom_winograd;
 
 /// Numbers from block to block of so many tiles' transforms: whole pieces of 4, the shortest that kernels write.
@@ -119,14 +122,14 @@ typedef struct fathom_network_kernels {
     /// Packs weights [output][input][tap] for `dense`.
     void (*dense_weights)(const float *weights, int32_t outputs, int32_t inputs, int32_t taps, float *packed);
 
-    /// As `dense` for stride and dilation 1 and a blocked input. The window is taken as pieces of 3×3 taps; where it
+    /// As `dense` for stride and dilation 1 and blocked pictures. The window is taken as pieces of 3×3 taps; where it
     /// has more than one, the input channels are whole blocks. `scratch` holds (tile + 2)² points of the tiles'
     /// input channels, once for each piece, and as many of a group of output channels.
     void (*winograd)(const fathom_conv *conv, const fathom_winograd *part, float *scratch);
 
-    /// Transforms weights [output][input][kernel row][kernel column] of a block of output channels to [group of
-    /// blocks][point][piece][input][8 × the group's blocks].
-    void (*winograd_weights)(const float *weights, const fathom_winograd_size *size, int32_t block, float *packed);
+    /// Transforms weights of a group of blocks of output channels, whose taps lie row by row, to [group][point][piece]
+    /// [input][8 × the group's blocks].
+    void (*winograd_weights)(const float *weights, const fathom_winograd_size *size, int32_t group, float *packed);
 
     /// Channel c of the input reaches channel c of the output; both are blocked. Weights are packed
     /// [block][kernel row][kernel column][8].

@@ -10,24 +10,22 @@ extension Planner {
     ) throws(FathomError) -> Bool {
         let node = operands.node
         let shape = try shape(node.inputs[0])
-        guard shape.rank == 4, shape.count > 0, node.outputs.count == 3,
-            node.outputs.allSatisfy({ !$0.isEmpty }), node.number("momentum", 0.9) == 0,
-            case .integer(1)? = node.attributes["training_mode"]
-        else { return false }
+        guard isTrainingNorm(node) else { return false }
+        let limits = limitedNorms[node.outputs[0]]
         let reads = [
             try operand(node.inputs[0], .blocked), try operand(node.inputs[1], .planar),
             try operand(node.inputs[2], .planar),
         ]
         let writes = [
-            try result(node.outputs[0], .blocked), try result(node.outputs[1], .planar),
-            try result(node.outputs[2], .planar),
+            try result(limits?.result ?? node.outputs[0], .blocked),
+            try result(node.outputs[1], .planar), try result(node.outputs[2], .planar),
         ]
         let gradients = GradientKernels(instructionSet)
         append(
             PlannedStep(
                 node: node.name, operation: node.operation, reads: reads, writes: writes,
                 worksInPlace: false
-            ) { [shared = Shared(batchNorm(node, shape))] memory in
+            ) { [shared = Shared(batchNorm(node, shape, limits))] memory in
                 var n = shared.value
                 n.input = memory.readable(reads[0])
                 n.scale = memory.readable(reads[1])
@@ -51,8 +49,14 @@ extension Planner {
         let node = operands.node
         let shape = try shape(node.inputs[0])
         guard shape.rank == 4, shape.count > 0 else { return false }
+        let limits = limitedNorms.values.first { $0.gradients[node.inputs[0]] != nil }
+        var inputs = node.inputs
+        if let limits, let gradient = limits.gradients[node.inputs[0]] {
+            inputs[0] = gradient
+            inputs.append(limits.shift)
+        }
         var reads: [Place] = []
-        for (index, name) in node.inputs.enumerated() {
+        for (index, name) in inputs.enumerated() {
             reads.append(try operand(name, index < 2 ? .blocked : .planar))
         }
         var writes: [Int] = []
@@ -64,7 +68,7 @@ extension Planner {
             PlannedStep(
                 node: node.name, operation: node.operation, reads: reads, writes: writes,
                 worksInPlace: false
-            ) { [shared = Shared(batchNorm(node, shape)), reads, writes] memory in
+            ) { [shared = Shared(batchNorm(node, shape, limits)), reads, writes] memory in
                 var n = shared.value
                 n.gradient = memory.readable(reads[0])
                 n.input = memory.readable(reads[1])
@@ -85,13 +89,15 @@ extension Planner {
         return true
     }
 
-    private func batchNorm(_ node: Node, _ shape: Shape) -> fathom_batch_norm {
+    private func batchNorm(
+        _ node: Node, _ shape: Shape, _ limits: LimitedNorm?
+    ) -> fathom_batch_norm {
         var n = fathom_batch_norm()
         (n.images, n.channels) = (Int32(shape[0]), Int32(shape[1]))
         n.plane = shape[2] * shape[3]
         n.epsilon = node.number("epsilon", 1e-5)
-        n.minimum = node.number("minimum", -.infinity)
-        n.maximum = node.number("maximum", .infinity)
+        n.minimum = limits?.minimum ?? -.infinity
+        n.maximum = limits?.maximum ?? .infinity
         return n
     }
 }

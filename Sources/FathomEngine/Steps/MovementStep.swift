@@ -135,12 +135,17 @@ extension Planner {
                 alias(name, .blocked, part)
                 continue
             }
-            let source = try operand(node.inputs[0], .planar)
             let result = results[index]
+            if let blocks = try blockedRows(node, result) {
+                let source = try operand(node.inputs[0], .blocked)
+                try appendMovement(node, name, .blocked, blocks, source)
+                continue
+            }
+            let source = try operand(node.inputs[0], .planar)
             if let offset = result.contiguousOffset, let buffer = source.buffer {
                 alias(name, .planar, source.moved(by: offset, in: buffer))
             } else {
-                try appendMovement(node, name, result, source)
+                try appendMovement(node, name, .planar, result, source)
             }
         }
         return true
@@ -181,10 +186,27 @@ extension Planner {
         return parts
     }
 
+    /// What moves where the result is some of a blocked picture's channels, in whole blocks: a run of each picture.
+    private func blockedRows(
+        _ node: Node, _ result: Rearrangement
+    ) throws(FathomError) -> Rearrangement? {
+        let shape = try shape(node.inputs[0])
+        guard layout(node.inputs[0]) == .blocked, shape.rank == 4, shape.count > 0,
+            case .strided(let offset, let strides) = result.rule, strides == shape.strides,
+            result.shape.rank == 4, result.shape.count > 0, result.shape[0] == shape[0],
+            result.shape[2] == shape[2], result.shape[3] == shape[3]
+        else { return nil }
+        let block = shape[2] * shape[3] * Kernels.block
+        guard offset >= 0, offset.isMultiple(of: block) else { return nil }
+        return Rearrangement(
+            [shape[0], Kernels.blocks(result.shape[1]) * block], offset: offset,
+            strides: [Kernels.blocks(shape[1]) * block, 1])
+    }
+
     private mutating func appendMovement(
-        _ node: Node, _ name: String, _ result: Rearrangement, _ source: Place
+        _ node: Node, _ name: String, _ layout: Layout, _ result: Rearrangement, _ source: Place
     ) throws(FathomError) {
-        let target = try self.result(name, .planar)
+        let target = try self.result(name, layout)
         let count = result.shape.count
         let kernels = TensorKernels(instructionSet)
         append(

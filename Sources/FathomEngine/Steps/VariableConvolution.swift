@@ -23,6 +23,11 @@ extension Planner {
             groupBlocks: Int(kernels.table.group_blocks))
         let sizes = ConvolutionSizes(convolution)
         let bias = try variableBias(node, channels: sizes.outputChannels)
+        if !isDepthwise, !isPlanar,
+            try lowerWinograd(node, sizes, geometry, bias: bias, isTurned: false)
+        {
+            return true
+        }
         let weights: Place
         if isDepthwise {
             weights = try depthwiseWeights(node, channels: sizes.outputChannels, taps: sizes.taps)
@@ -86,6 +91,11 @@ extension Planner {
                     geometry.spreadOutput(
                         rows: transposed.strides[0], columns: transposed.strides[1],
                         height: transposed.shape[2], width: transposed.shape[3])
+                }
+                if transposed.strides == [1, 1],
+                    try lowerWinograd(node, sizes, geometry, bias: bias, isTurned: true)
+                {
+                    return true
                 }
                 let taps = row.taps.flatMap { y in column.taps.map { y * weights[3] + $0 } }
                 let order = WeightOrder(
@@ -249,7 +259,7 @@ extension Planner {
     }
 
     /// Adds a step that puts what changes from run to run in a kernel's order, and gives the place.
-    private mutating func packed(
+    mutating func packed(
         _ node: Node, _ operation: String, _ source: Place, count: Int, chunks: Int = 1,
         _ pack:
             @escaping @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void

@@ -34,6 +34,9 @@ extension Planner {
         if node.outputs.count > 1, !node.outputs[1].isEmpty {
             writes.append(try result(node.outputs[1], .planar))
         }
+        if !isDepthwise, lowerWinogradWeightGradient(node, g, [from, arrived], writes) {
+            return true
+        }
         let gradients = GradientKernels(instructionSet)
         let inputBlocks = Kernels.blocks(input[1])
         let groups =

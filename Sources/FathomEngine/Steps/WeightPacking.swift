@@ -47,16 +47,14 @@ struct PackedWeights: Sendable {
     /// Those of a convolution by Winograd's algorithm, with tiles of so many pixels a side.
     init(_ source: ConstantConvolution, tile: Int, _ kernels: Kernels) {
         let sizes = ConvolutionSizes(source.convolution)
-        var size = fathom_winograd_size(
-            outputs: Int32(sizes.outputChannels), inputs: Int32(sizes.inputChannels),
-            kernel_height: Int32(sizes.rows.kernel), kernel_width: Int32(sizes.columns.kernel),
-            tile: Int32(tile))
+        var size = fathom_winograd_size(sizes, tile: tile)
         weights = Tensor(shape: [WinogradGeometry.weights(tile: tile, sizes)])
+        let blocks = Int32(Kernels.blocks(sizes.outputChannels))
         weights.withUnsafeMutableBuffer { target in
             source.weights.withUnsafeBuffer {
-                for block in 0..<Int32(Kernels.blocks(sizes.outputChannels)) {
+                for group in 0...(blocks - 1) / kernels.table.group_blocks {
                     kernels.table.winograd_weights(
-                        $0.baseAddress, &size, block, target.baseAddress)
+                        $0.baseAddress, &size, group, target.baseAddress)
                 }
             }
         }
