@@ -177,6 +177,16 @@ struct NetworkFileTests {
         #expect(tuned.metadata["fathom.state"] == "state=state_out")
         #expect(tuned.inputs == graph.inputs)
         #expect(throws: FathomError.self) { try Self.assembly(folder.path("network.onnx")) }
+        // It is judged, and the page shows what its first frame looked at.
+        try folder.write(
+            "data.yaml",
+            Data("data: {kind: synth, size: 32x32, count: {train: 2, validation: 2, test: 2}}".utf8)
+        )
+        var job = EvaluationJob(dataset: folder.path("data.yaml"))
+        job.judged = try Self.write(tuned, folder)
+        job.report = folder.path("report.html")
+        _ = try job.run()
+        #expect(FileManager.default.fileExists(atPath: folder.path("report.html")))
     }
 
     @Test(

@@ -5,7 +5,8 @@ extension Graph {
     /// A recurrent network that remembers nothing: its states are zeros and no longer inputs.
     ///
     /// - Parameters:
-    ///   - states: the inputs, whose axes are fixed or named after the picture's, such as `height/8`.
+    ///   - states: the inputs, whose axes are fixed or named after the picture's, such as `height/8`; a first axis of any
+    ///     length is for one picture.
     ///   - width: the picture's.
     ///   - height: the picture's.
     /// - Throws: when a state's size can't be told.
@@ -13,9 +14,11 @@ extension Graph {
         var graph = self
         for state in states {
             guard let index = graph.inputs.firstIndex(where: { $0.name == state }) else { continue }
-            let lengths = (graph.inputs[index].dimensions ?? []).compactMap { dimension -> Int? in
+            let axes = (graph.inputs[index].dimensions ?? []).enumerated()
+            let lengths = axes.compactMap { axis, dimension -> Int? in
                 switch dimension {
                 case .fixed(let length): length
+                case .named where axis == 0, .unknown where axis == 0: 1
                 case .named(let name): Self.part(of: ["height": height, "width": width], name)
                 case .unknown: nil
                 }
