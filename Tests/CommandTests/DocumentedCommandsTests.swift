@@ -18,13 +18,16 @@ struct DocumentedCommandsTests {
         for file in files {
             guard let text = try? String(contentsOf: file, encoding: .utf8) else { continue }
             var isShell = false
+            // A line that ends in && goes on in the next.
+            var begun = ""
             for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
                 if line.hasPrefix("```") {
                     isShell =
                         !isShell && line.dropFirst(3).trimmingCharacters(in: .whitespaces) == "sh"
                 } else if isShell, line.hasPrefix("fathom ") || line.contains("| fathom ") {
-                    let command = String(line)
-                    if !found.contains(command) { found.append(command) }
+                    let command = begun + line
+                    begun = line.hasSuffix("&&") ? command + " " : ""
+                    if begun.isEmpty, !found.contains(command) { found.append(command) }
                 }
             }
         }

@@ -121,7 +121,7 @@ public struct NetworkFile: Hashable, Sendable {
         var graph = source
         let states = graph.outputs.filter { $0.name != depth.name }
         graph.outputs = [depth] + states
-        for index in graph.inputs.indices {
+        for index in graph.inputs.indices where graph.inputs[index].dimensions?.isEmpty == false {
             // Exporters like to write the one picture that they were shown.
             graph.inputs[index].dimensions?[0] = .named("batch")
         }
@@ -177,7 +177,10 @@ public struct NetworkFile: Hashable, Sendable {
     ) throws(FathomError) -> Graph {
         var frame = network
         (frame.nodes, frame.outputs) = ([], [])
-        for index in frame.inputs.indices where frame.inputs[index].name != "image" {
+        for index in frame.inputs.indices
+        where frame.inputs[index].name != "image"
+            && frame.inputs[index].dimensions?.isEmpty == false
+        {
             frame.inputs[index].dimensions?[0] = .fixed(clips.clips)
         }
         var builder = GraphBuilder(extending: frame)
