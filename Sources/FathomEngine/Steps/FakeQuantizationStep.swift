@@ -19,6 +19,7 @@ extension Planner {
         if scales > 1, case .integer(let stated)? = node.attributes["axis"] {
             axis = stated < 0 ? stated + shape.rank : stated
         }
+        guard scales == 1 || shape.dimensions.indices.contains(axis) else { return false }
         let layout: Layout = scales == 1 ? layout(node.inputs[0]) : .planar
         let input = try operand(node.inputs[0], layout)
         let scale = try operand(node.inputs[1], .planar)

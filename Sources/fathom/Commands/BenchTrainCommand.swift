@@ -25,11 +25,18 @@ struct BenchTrainCommand: ParsableCommand {
         guard (1...256).contains(batch), (1...10_000).contains(steps),
             threads.map({ (1...256).contains($0) }) ?? true
         else { throw ValidationError("--batch, --steps or --threads is out of range") }
-        guard PixelSize(size) != nil else { throw ValidationError("--size takes WxH") }
+        guard let pixels = PixelSize(size) else { throw ValidationError("--size takes WxH") }
         let kinds = NetworkConfiguration.Kind.designs.map(\.rawValue)
         guard kinds.contains(network) else {
             let names = kinds.joined(separator: ", ")
             throw ValidationError("there is no network '\(network)'; there are \(names)")
+        }
+        let multiple =
+            NetworkConfiguration.Kind(rawValue: network).map {
+                NetworkConfiguration($0).sizeMultiple
+            } ?? 1
+        guard pixels.width % multiple == 0, pixels.height % multiple == 0 else {
+            throw ValidationError("--size: \(network) takes multiples of \(multiple)")
         }
     }
 
