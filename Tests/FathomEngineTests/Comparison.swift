@@ -71,3 +71,21 @@ extension SeededRandom {
             values: (0..<shape.count).map { _ in uniform(-1...1) })
     }
 }
+
+/// Holds the engine against the reference with every instruction set this machine has; `then` looks at each session.
+func expectReference(
+    _ graph: Graph, _ values: [String: Tensor], then look: (Session) throws -> Void = { _ in }
+) throws {
+    let expected = try graph.evaluate(values.mapValues(Value.floats))
+    for set in InstructionSet.available {
+        let session = try Session(
+            graph, inputShapes: values.mapValues(\.shape),
+            options: SessionOptions(pool: WorkerPool(threads: 2), instructionSet: set))
+        let results = try session.run(values)
+        for (name, value) in expected {
+            let error = largestDifference(try #require(results[name]).values, value.floatValues)
+            #expect(error <= 1e-5, "\(name) with \(set): \(error)")
+        }
+        try look(session)
+    }
+}

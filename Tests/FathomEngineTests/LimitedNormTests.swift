@@ -47,17 +47,7 @@ struct LimitedNormTests {
         {
             values[name] = numbers(shape, seed: index + 1)
         }
-        let expected = try graph.evaluate(values.mapValues(Value.floats))
-        for set in InstructionSet.available {
-            let session = try Session(
-                graph, inputShapes: Self.inputs(shape),
-                options: SessionOptions(pool: WorkerPool(threads: 2), instructionSet: set))
-            let results = try session.run(values)
-            for (name, value) in expected {
-                let error = largestDifference(
-                    try #require(results[name]).values, value.floatValues)
-                #expect(error <= 1e-5, "\(name) with \(set): \(error)")
-            }
+        try expectReference(graph, values) { session in
             let steps = Set(try session.profile().map(\.operation))
             #expect(steps.contains(limit.0) == keepsNorm)
             #expect(steps.contains(Operator.clipGradient) == keepsNorm)

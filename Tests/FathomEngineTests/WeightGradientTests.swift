@@ -19,18 +19,7 @@ struct WeightGradientTests {
         builder.output(loss)
         let graph = try builder.finish().differentiated(
             loss: loss, parameters: values.keys.sorted(), inputShapes: values.mapValues(\.shape))
-        let expected = try graph.evaluate(values.mapValues(Value.floats))
-        for set in InstructionSet.available {
-            let session = try Session(
-                graph, inputShapes: values.mapValues(\.shape),
-                options: SessionOptions(pool: WorkerPool(threads: 2), instructionSet: set))
-            let results = try session.run(values)
-            for (name, value) in expected {
-                let error = largestDifference(
-                    try #require(results[name]).values, value.floatValues)
-                #expect(error <= 1e-5, "\(name) with \(set): \(error)")
-            }
-        }
+        try expectReference(graph, values)
     }
 
     @Test(

@@ -95,7 +95,7 @@ private final class VideoCutter: Sendable {
         var detector = SceneCutDetector()
         var clip = 0
         var clipBegan = 0.0
-        // Values of other threads' making never come here: each is used under the lock.
+        // Not Sendable, and used under the lock only.
         nonisolated(unsafe) var scaler: FrameScaler?
         nonisolated(unsafe) var thumbnail: FrameScaler?
     }

@@ -36,8 +36,8 @@ struct BenchModelCommand: ParsableCommand {
     func run() throws {
         var bench = ModelBench(model: model)
         bench.size = size
-        bench.threads = engine.threads
-        bench.precision = try engine.precisionValue() ?? bench.precision
+        bench.threads = engine.compute.threads
+        bench.precision = try engine.compute.precisionValue() ?? bench.precision
         bench.instructionSet = try engine.instructionSet() ?? bench.instructionSet
         bench.disabledPasses = Set(engine.disablePass)
         if worker { return try serve(bench) }

@@ -81,9 +81,9 @@ struct ModelRunCommand: ParsableCommand {
             }
             job.inputs[String(parts[0])] = String(parts[1])
         }
-        job.precision = try engine.precisionValue() ?? job.precision
+        job.precision = try engine.compute.precisionValue() ?? job.precision
         job.instructionSet = try engine.instructionSet() ?? job.instructionSet
-        job.threads = engine.threads
+        job.threads = engine.compute.threads
         job.logger = Logger(label: "fathom") { _ in TerminalLog(isQuiet: false, before: {}) }
         job.disabledPasses = Set(engine.disablePass)
         for (name, path, shape) in try job.run() {

@@ -1,25 +1,18 @@
 import ArgumentParser
 import Fathom
 
-/// How the engine runs a network, for commands that run one by itself.
-struct EngineOptions: ParsableArguments {
+/// In which numbers a network is computed, and by how many threads.
+struct ComputeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("fp32, bf16 or int8.", valueName: "precision"))
     var precision: String?
     @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
     var threads: Int?
-    @Option(help: ArgumentHelp("scalar, avx2 or avx512: the highest to use.", valueName: "set"))
-    var isa: String?
-    @Option(
-        name: .customLong("disable-pass"),
-        help: ArgumentHelp("A pass to leave out; once for each.", valueName: "name"))
-    var disablePass: [String] = []
 
     func validate() throws {
         guard threads.map({ (1...256).contains($0) }) ?? true else {
             throw ValidationError("--threads takes 1 to 256")
         }
         _ = try precisionValue()
-        _ = try instructionSet()
     }
 
     /// The precision, if one was given.
@@ -31,6 +24,19 @@ struct EngineOptions: ParsableArguments {
             return value
         }
     }
+}
+
+/// How the engine runs a network, for commands that run one by itself.
+struct EngineOptions: ParsableArguments {
+    @OptionGroup var compute: ComputeOptions
+    @Option(help: ArgumentHelp("scalar, avx2 or avx512: the highest to use.", valueName: "set"))
+    var isa: String?
+    @Option(
+        name: .customLong("disable-pass"),
+        help: ArgumentHelp("A pass to leave out; once for each.", valueName: "name"))
+    var disablePass: [String] = []
+
+    func validate() throws { _ = try instructionSet() }
 
     /// The instruction set, if one was given.
     func instructionSet() throws -> InstructionSet? {

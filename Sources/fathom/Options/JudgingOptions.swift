@@ -48,16 +48,7 @@ struct JudgedNetworkOptions: ParsableArguments {
     var split: String?
     @Option(help: ArgumentHelp("Long side of the network's input.", valueName: "pixels"))
     var size: String?
-    @Option(help: ArgumentHelp("fp32, bf16 or int8.", valueName: "precision"))
-    var precision: String?
-    @Option(help: ArgumentHelp("Threads (all cores).", valueName: "number"))
-    var threads: Int?
-
-    func validate() throws {
-        guard threads.map({ (1...256).contains($0) }) ?? true else {
-            throw ValidationError("--threads takes 1 to 256")
-        }
-    }
+    @OptionGroup var compute: ComputeOptions
 
     /// Changes what was asked for of a job.
     func apply(
@@ -65,8 +56,8 @@ struct JudgedNetworkOptions: ParsableArguments {
     ) throws {
         if let split { part = try named(split, SplitName.self, "--split") }
         if let size { try configuration.set("size", size) }
-        if let precision { try configuration.set("precision", precision) }
-        if let threads { pool = WorkerPool(threads: threads) }
+        configuration.precision = try compute.precisionValue() ?? configuration.precision
+        if let threads = compute.threads { pool = WorkerPool(threads: threads) }
     }
 }
 
